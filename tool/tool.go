@@ -1,0 +1,82 @@
+// Package tool says what a tool is: its Spec, its Traits and how it is run.
+// Each tool lives in a sub-folder; package all lists them.
+package tool
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/toolpolicy"
+)
+
+// Traits tell the policy and the corridor what a tool touches.
+type Traits struct {
+	Box      bool // needs a sandbox (or, elevated, the host)
+	Writes   bool // changes files of the workspace
+	External bool // its output comes from outside and is wrapped
+	Control  bool // changes chitin itself
+	Stream   bool // may emit output while it runs
+}
+
+// Spec describes a tool once, for the wire, the docs and the policy.
+type Spec struct {
+	Name        string          `json:"name"`
+	Title       string          `json:"title,omitempty"`
+	Description string          `json:"description"`
+	Schema      json.RawMessage `json:"inputSchema"`
+	Traits      Traits          `json:"-"`
+}
+
+// Tool is one callable thing. Run is reached only through the corridor.
+type Tool interface {
+	Spec() Spec
+	Run(ctx context.Context, c *Call) (Result, error)
+}
+
+// Call is one granted, placed call.
+type Call struct {
+	ID      string
+	Args    json.RawMessage
+	Grant   toolpolicy.Grant
+	Place   sandbox.Place
+	Session Session
+	// Emit receives output while the tool runs; may be nil.
+	Emit func(stream string, b []byte)
+}
+
+// Caller is who calls.
+func (c *Call) Caller() gateway.Caller { return c.Grant.Caller() }
+
+// Session is what a tool may know of the session it runs for.
+type Session struct {
+	Key       string
+	Agent     string
+	Tenant    string
+	Sandboxed bool
+	Depth     int
+	Label     string
+}
+
+// Block is one piece of a result: text or an image.
+type Block struct {
+	Type     string `json:"type"` // text, image
+	Text     string `json:"text,omitempty"`
+	Data     []byte `json:"data,omitempty"`
+	MimeType string `json:"mimeType,omitempty"`
+}
+
+// Result is what a tool answers on the wire.
+type Result struct {
+	Content []Block `json:"content"`
+	Details any     `json:"details,omitempty"`
+	// Source is set when the content came from outside: the corridor wraps
+	// every text block and labels the session with it.
+	Source string `json:"-"`
+}
+
+// Text is a result of one text block.
+func Text(s string, details any) Result {
+	return Result{Content: []Block{{Type: "text", Text: s}}, Details: details}
+}
