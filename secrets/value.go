@@ -3,7 +3,10 @@
 package secrets
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
+	"io"
 	"log/slog"
 )
 
@@ -34,9 +37,12 @@ func (v Value) Reveal() string {
 // IsZero reports whether there is no secret.
 func (v Value) IsZero() bool { return v.p == nil }
 
-// Equal compares in constant time for equal lengths.
+// Equal compares in a time that depends on neither the common prefix nor
+// whether the lengths differ. Two absent values are not equal: nothing
+// authenticates as nothing.
 func (v Value) Equal(o Value) bool {
-	return subtle.ConstantTimeCompare([]byte(v.Reveal()), []byte(o.Reveal())) == 1
+	a, b := sha256.Sum256([]byte(v.Reveal())), sha256.Sum256([]byte(o.Reveal()))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && v.p != nil && o.p != nil
 }
 
 // String never shows the secret.
@@ -45,8 +51,14 @@ func (v Value) String() string { return Redacted }
 // GoString never shows the secret.
 func (v Value) GoString() string { return Redacted }
 
-// MarshalText never shows the secret.
+// Format never shows the secret, whatever the verb.
+func (v Value) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Redacted) }
+
+// MarshalText never shows the secret; JSON and YAML encoders use it.
 func (v Value) MarshalText() ([]byte, error) { return []byte(Redacted), nil }
+
+// GobEncode never shows the secret.
+func (v Value) GobEncode() ([]byte, error) { return []byte(Redacted), nil }
 
 // LogValue never shows the secret.
 func (v Value) LogValue() slog.Value { return slog.StringValue(Redacted) }
