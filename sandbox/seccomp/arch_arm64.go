@@ -1,0 +1,5 @@
+package seccomp
+
+import "github.com/opencontainers/runtime-spec/specs-go"
+
+const ociArch = specs.ArchAARCH64
