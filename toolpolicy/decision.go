@@ -3,7 +3,10 @@
 // configuration; a decision is a lookup.
 package toolpolicy
 
-import "github.com/chitin-sh/chitin/gateway"
+import (
+	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/toolpolicy/internal/mint"
+)
 
 // Surface is where a call came in.
 type Surface string
@@ -32,7 +35,7 @@ const (
 )
 
 // String is the verdict's name as the journal writes it.
-func (v Verdict) String() string { return [...]string{"deny", "allow", "ask"}[min(v, 2)] }
+func (v Verdict) String() string { return [...]string{"deny", "allow", "ask"}[min(v, Ask)] }
 
 // Session is what a decision needs to know of the session a call belongs to.
 type Session struct {
@@ -45,9 +48,12 @@ type Session struct {
 	Leaf      bool   // a sub-agent that may spawn no more
 	Label     string // integrity label joined so far: "" trusted, else untrusted source
 	Group     string
-	Sender    string
-	Provider  string            // model provider/model of an agent turn
-	Inherited map[string]Policy // parent's restrictions, by layer name
+	Sender    string // typed identity of a message's sender: channel:<channel>:<id>, id:<id>, …
+	// SenderNames are identities that the sender can change, such as
+	// username:<name>; limits on them only add up.
+	SenderNames []string
+	Provider    string            // model provider/model of an agent turn
+	Inherited   map[string]Policy // parent's restrictions, by layer name
 }
 
 // Policy is one allow/deny pair as configured.
@@ -72,6 +78,7 @@ type Step struct {
 	Rule    string  `json:"rule,omitempty"`
 	Key     string  `json:"key,omitempty"`  // config key
 	Line    int     `json:"line,omitempty"` // line in the config file, 0 if built in
+	Reason  string  `json:"reason,omitempty"`
 }
 
 // Decision is what the gate answered and why.
@@ -82,7 +89,48 @@ type Decision struct {
 	Key     string
 	Line    int
 	Reason  string
+	// Flip is the smallest change that would let the call through, where one
+	// is known. Only Explain fills it for allowed calls.
+	Flip     string
+	petition Petition
 }
+
+// Petition is what a human would be asked: present exactly when the verdict is
+// Ask. Approvals are made from it, so that nothing can be put before a human
+// that Decide had not let through up to that point.
+func (d Decision) Petition() Petition { return d.petition }
+
+// Petition is a call that waits for a human's yes. Its zero value is none.
+type Petition struct {
+	ok       bool
+	caller   gateway.Caller
+	tool     string
+	surface  Surface
+	session  string
+	host     bool
+	elevated bool
+}
+
+// Valid reports whether there is something to ask.
+func (p Petition) Valid() bool { return p.ok }
+
+// Caller is who asks.
+func (p Petition) Caller() gateway.Caller { return p.caller }
+
+// Tool is the tool that would run.
+func (p Petition) Tool() string { return p.tool }
+
+// Surface is where the call came in.
+func (p Petition) Surface() Surface { return p.surface }
+
+// Session is the key of the session that the call belongs to.
+func (p Petition) Session() string { return p.session }
+
+// Host reports whether the call would touch the host.
+func (p Petition) Host() bool { return p.host }
+
+// Elevated reports whether the call asks to leave its sandbox.
+func (p Petition) Elevated() bool { return p.elevated }
 
 // Grant is the ticket of layer 2: permission for one call. Its zero value is
 // refused everywhere. Only Decide and package approval make one.
@@ -91,8 +139,30 @@ type Grant struct {
 	tool    string
 	surface Surface
 	caller  gateway.Caller
-	host    bool // elevated: the call may touch the host
+	host    bool // the call may touch the host
+	plan    string
+	consent string
 }
+
+// Approved turns a human's yes into a Grant. A proof can only be made inside
+// the policy's folder; the zero proof gives a refused grant.
+func Approved(p mint.Proof) Grant {
+	c, ok := p.Claims()
+	if !ok || c.Tool == "" || c.Plan == "" || c.Caller.Anonymous() {
+		return Grant{}
+	}
+	return Grant{
+		ok: true, tool: c.Tool, surface: Surface(c.Surface), caller: c.Caller,
+		host: c.Host, plan: c.Plan, consent: c.Approval,
+	}
+}
+
+// Plan is the digest of the exact plan that a human approved, or "" when no
+// human was asked. Whoever runs the call checks it once more.
+func (g Grant) Plan() string { return g.plan }
+
+// Approval is the id of the approval behind the grant, or "".
+func (g Grant) Approval() string { return g.consent }
 
 // Valid reports whether the grant permits anything.
 func (g Grant) Valid() bool { return g.ok }
@@ -106,5 +176,6 @@ func (g Grant) Surface() Surface { return g.surface }
 // Caller is whom the grant was given to.
 func (g Grant) Caller() gateway.Caller { return g.caller }
 
-// Host reports whether the call may run on the host (elevated).
+// Host reports whether the call may touch the host: elevated, or in a session
+// without a sandbox. Such calls are always journaled as such.
 func (g Grant) Host() bool { return g.ok && g.host }

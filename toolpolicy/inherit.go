@@ -1,0 +1,64 @@
+package toolpolicy
+
+import (
+	"maps"
+
+	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/toolpolicy/internal/mutate"
+)
+
+// Inherit is what a run that this session starts may use at most: exactly the
+// tools that the caller could use in it now, on top of what the session itself
+// inherited. Sub-agents keep it for their life; a schedule keeps it from the
+// moment it was made, so that it runs with its creator's policy and today's.
+func (e *Engine) Inherit(caller gateway.Caller, surface Surface, s *Session) map[string]Policy {
+	out := make(map[string]Policy, len(s.Inherited)+1)
+	maps.Copy(out, s.Inherited)
+	allowed := []string{} // present and empty: none
+	for _, name := range e.voc.names {
+		if e.Visible(caller, &Query{Tool: name, Surface: surface, Session: s}) {
+			allowed = append(allowed, name)
+		}
+	}
+	if prior, ok := out["parent"]; ok {
+		allowed = keep(allowed, func(n string) bool { ok, _ := e.voc.decide(prior, n); return ok })
+	}
+	out["parent"] = Policy{Allow: allowed}
+	return out
+}
+
+func keep(in []string, ok func(string) bool) []string {
+	out := in[:0]
+	for _, n := range in {
+		if ok(n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Child is the session of a sub-agent that s starts, given what was wanted for
+// it. It is never outside a sandbox that its parent is in, never less
+// restricted, never in another tenant, and carries its parent's label.
+func (e *Engine) Child(caller gateway.Caller, surface Surface, s *Session, want Session) Session {
+	if !e.off.On(mutate.GuardInherited) {
+		return want
+	}
+	want.Tenant = s.Tenant
+	want.Sandboxed = want.Sandboxed || s.Sandboxed
+	want.ReadOnly = want.ReadOnly || s.ReadOnly
+	want.Depth = s.Depth + 1
+	if s.Label != "" {
+		want.Label = s.Label
+	}
+	want.Group, want.Sender, want.SenderNames = s.Group, s.Sender, s.SenderNames
+	inherited := e.Inherit(caller, surface, s)
+	for name, p := range want.Inherited {
+		if _, taken := inherited[name]; taken {
+			name = "wanted." + name
+		}
+		inherited[name] = p
+	}
+	want.Inherited = inherited
+	return want
+}

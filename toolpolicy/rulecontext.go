@@ -1,0 +1,143 @@
+package toolpolicy
+
+import (
+	"path"
+	"strings"
+
+	"github.com/cedar-policy/cedar-go"
+
+	"github.com/chitin-sh/chitin/toolpolicy/internal/mutate"
+)
+
+// Targets of one call are bounded: a line of a thousand commands or a patch of
+// a thousand files is refused rather than judged slowly.
+const maxTargets = 256
+
+// pathArgs are the arguments that rules see as a plain path below the
+// workspace: cleaned, relative, and without any ".." inside.
+var pathArgs = [...]string{"path", "workdir", "cwd", "image", "file"}
+
+// targets builds the context of every part of the call that must be permitted
+// by itself. The second result says why the arguments cannot be judged.
+func (e *Engine) targets(st *state, t *toolRules) ([]cedar.Record, string) {
+	base := cedar.RecordMap{"surface": cedar.String(st.q.Surface)}
+	if t.need&needSession != 0 {
+		base["session"] = sessionRecord(&st.s)
+	}
+	if t.need&needNow != 0 {
+		now := e.now()
+		base["now"] = cedar.NewDatetime(now)
+		base["hour"] = cedar.Long(now.Hour())
+		base["weekday"] = cedar.String(now.Weekday().String())
+	}
+	if t.need&(needArgs|needCommand) == 0 {
+		return []cedar.Record{cedar.NewRecord(base)}, ""
+	}
+	args, err := parseArgs(st.q.Args)
+	if err != nil {
+		return nil, "the arguments cannot be read: " + err.Error()
+	}
+	if e.off.On(mutate.GuardFolding) {
+		for k := range args {
+			for want := range t.fold {
+				if string(k) != want && strings.EqualFold(string(k), want) {
+					return nil, "argument " + quote(string(k)) + " differs from " + quote(want) + " only by case"
+				}
+			}
+		}
+	}
+	for _, k := range pathArgs {
+		if s, ok := args[cedar.String(k)].(cedar.String); ok {
+			args[cedar.String(k)] = cedar.String(e.cleanPath(string(s)))
+		}
+	}
+	switch {
+	case st.traits&traitExec != 0:
+		return e.commandTargets(base, args)
+	case st.name == "apply_patch":
+		return e.patchTargets(base, args)
+	}
+	base["args"] = cedar.NewRecord(args)
+	return []cedar.Record{cedar.NewRecord(base)}, ""
+}
+
+// cleanPath is p as rules see it: relative to the workspace where it lies
+// inside. A path that leaves the workspace begins with ../ or /.
+func (e *Engine) cleanPath(p string) string {
+	p = path.Clean(strings.ReplaceAll(p, "\\", "/"))
+	if p == e.workdir {
+		return "."
+	}
+	return strings.TrimPrefix(p, e.workdir+"/")
+}
+
+// commandTargets gives one context for each command of a line. Where the line
+// is not fully understood the command, program and argv are absent, so that a
+// permit on them fails and a forbid that needs them denies.
+func (e *Engine) commandTargets(base, args cedar.RecordMap) ([]cedar.Record, string) {
+	line, _ := args["command"].(cedar.String)
+	delete(args, "command")
+	var commands [][]string
+	understood := false
+	if e.commands != nil {
+		commands, understood = e.commands.Split(string(line))
+	}
+	if !understood || len(commands) == 0 {
+		base["args"] = cedar.NewRecord(args)
+		return []cedar.Record{cedar.NewRecord(base)}, ""
+	}
+	if len(commands) > maxTargets {
+		return nil, "the line holds too many commands"
+	}
+	out := make([]cedar.Record, 0, len(commands))
+	for _, argv := range commands {
+		words := make([]cedar.Value, len(argv))
+		for i, w := range argv {
+			words[i] = cedar.String(w)
+		}
+		args["command"] = cedar.String(strings.Join(argv, " "))
+		base["program"] = cedar.String(argv[0])
+		base["argv"] = cedar.NewSet(words...)
+		base["args"] = cedar.NewRecord(args)
+		out = append(out, cedar.NewRecord(base))
+	}
+	return out, ""
+}
+
+// patchTargets gives one context for each path that a patch touches, as
+// args.path.
+func (e *Engine) patchTargets(base, args cedar.RecordMap) ([]cedar.Record, string) {
+	input, _ := args["input"].(cedar.String)
+	paths := patchPaths(string(input))
+	if len(paths) == 0 {
+		delete(args, "path")
+		base["args"] = cedar.NewRecord(args)
+		return []cedar.Record{cedar.NewRecord(base)}, ""
+	}
+	if len(paths) > maxTargets {
+		return nil, "the patch touches too many files"
+	}
+	out := make([]cedar.Record, 0, len(paths))
+	for _, p := range paths {
+		args["path"] = cedar.String(e.cleanPath(p))
+		base["args"] = cedar.NewRecord(args)
+		out = append(out, cedar.NewRecord(base))
+	}
+	return out, ""
+}
+
+// patchPaths finds every path that a patch names, in any of its headers. It
+// takes a line for a header even where it may be content: judging one path too
+// many only denies more.
+func patchPaths(input string) []string {
+	var out []string
+	for line := range strings.Lines(input) {
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
+		for _, h := range [...]string{"*** Add File:", "*** Update File:", "*** Delete File:", "*** Move to:"} {
+			if p, ok := strings.CutPrefix(line, h); ok {
+				out = append(out, strings.TrimSpace(p))
+			}
+		}
+	}
+	return out
+}
