@@ -1,0 +1,108 @@
+package supervisor
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// killTree kills the process, its group and session, and every descendant
+// that left them. It looks before it kills, because orphans forget whose they
+// were, and looks again for what was forked meanwhile.
+func killTree(pid int) {
+	victims := descendants(pid)
+	_ = syscall.Kill(-pid, syscall.SIGKILL)
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	for range 4 {
+		n := 0
+		for v := range victims {
+			if v != pid && syscall.Kill(v, syscall.SIGKILL) == nil {
+				n++
+			}
+		}
+		if n == 0 {
+			return
+		}
+		again := map[int]bool{}
+		for v := range victims {
+			for d := range descendants(v) {
+				if !victims[d] {
+					again[d] = true
+				}
+			}
+		}
+		if len(again) == 0 {
+			return
+		}
+		victims = again
+	}
+}
+
+type node struct{ pid, ppid, pgrp, session int }
+
+// descendants finds whatever belongs to root by parentage, group or session.
+func descendants(root int) map[int]bool {
+	all := processes()
+	in := map[int]bool{root: true}
+	for grew := true; grew; {
+		grew = false
+		for _, n := range all {
+			if n.pid != 1 && !in[n.pid] && (in[n.ppid] || n.pgrp == root || n.session == root) {
+				in[n.pid] = true
+				grew = true
+			}
+		}
+	}
+	return in
+}
+
+func processes() []node {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil
+	}
+	var out []node
+	var buf [512]byte
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if n, ok := readStat(pid, "/proc/"+name+"/stat", buf[:]); ok {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// readStat reads the parent, group and session; the name in parentheses may
+// hold anything, so the fields are counted from its last closing one.
+func readStat(pid int, path string, buf []byte) (node, bool) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return node{}, false
+	}
+	n, err := unix.Read(fd, buf)
+	_ = unix.Close(fd)
+	if err != nil || n <= 0 {
+		return node{}, false
+	}
+	i := bytes.LastIndexByte(buf[:n], ')')
+	if i < 0 {
+		return node{}, false
+	}
+	f := bytes.Fields(buf[i+1 : n])
+	if len(f) < 4 {
+		return node{}, false
+	}
+	num := func(b []byte) int { v, err := strconv.Atoi(string(b)); _ = err; return v }
+	return node{pid, num(f[1]), num(f[2]), num(f[3])}, true
+}
