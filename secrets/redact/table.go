@@ -1,0 +1,116 @@
+package redact
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/chitin-sh/chitin/secrets"
+	"github.com/chitin-sh/chitin/secrets/match"
+)
+
+// anchorBytes is how much of a form the automaton holds; the rest is compared
+// at a hit.
+const anchorBytes = 24
+
+// table is what one list of values compiles to, when first needed.
+type table struct {
+	values []secrets.Value
+	opts   Options
+	once   sync.Once
+	set    *match.Set
+	forms  []form
+}
+
+func newTable(values []secrets.Value, o Options) *table {
+	return &table{values: slices.Clone(values), opts: o}
+}
+
+func (t *table) build() {
+	t.forms = forms(t.values)
+	anchors := make([]string, len(t.forms))
+	for i, f := range t.forms {
+		anchors[i] = f.text[:min(len(f.text), anchorBytes)]
+	}
+	t.set = match.New(anchors)
+}
+
+// find returns the secret parts of b, sorted and disjoint, and how much of b
+// is settled: what follows might become a secret with the bytes to come.
+func (t *table) find(b []byte, final bool) (spans []span, settled int) {
+	t.once.Do(t.build)
+	settled = len(b)
+	i, st, hit := 0, match.State(0), false
+	for {
+		if i, st, hit = t.set.Next(b, i, st); !hit {
+			break
+		}
+		for _, id := range t.set.Hits(st) {
+			f := t.forms[id]
+			start := i - min(len(f.text), anchorBytes)
+			s, open := f.at(b, start, final)
+			switch {
+			case open:
+				settled = min(settled, start)
+			case s.end > 0:
+				spans = append(spans, s)
+			}
+		}
+	}
+	if !final {
+		settled = min(settled, len(b)-t.set.Depth(st))
+	}
+	spans = merge(spans)
+	for _, s := range spans {
+		if s.start < settled && s.end > settled {
+			settled = s.start
+		}
+	}
+	return spans, settled
+}
+
+// at compares the whole form at a hit. open means that b ends before the
+// form does.
+func (f form) at(b []byte, start int, final bool) (s span, open bool) {
+	if start < 0 {
+		return span{}, false
+	}
+	have := b[start:min(len(b), start+len(f.text))]
+	if string(have) != f.text[:len(have)] {
+		return span{}, false
+	}
+	end := start + len(f.text)
+	if len(have) < len(f.text) || (f.bounded && end == len(b) && !final) {
+		return span{}, !final
+	}
+	if f.tail > 0 && end+f.tail > len(b) && !final {
+		return span{}, true
+	}
+	for n := 0; n < f.tail && end < len(b) && (wordByte(b[end]) || b[end] == '+' || b[end] == '/' || b[end] == '-' || b[end] == '_'); n++ {
+		end++
+	}
+	if f.bounded && (start > 0 && wordByte(b[start-1]) || end < len(b) && wordByte(b[end])) {
+		return span{}, false
+	}
+	return span{start, end}, false
+}
+
+func wordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// merge sorts spans and joins those that overlap.
+func merge(spans []span) []span {
+	if len(spans) < 2 {
+		return spans
+	}
+	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
+	out := spans[:1]
+	for _, s := range spans[1:] {
+		if last := &out[len(out)-1]; s.start < last.end {
+			last.end = max(last.end, s.end)
+		} else {
+			out = append(out, s)
+		}
+	}
+	return out
+}

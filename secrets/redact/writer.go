@@ -1,0 +1,85 @@
+package redact
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// maxHeld is the most that a Writer keeps back while a secret might be in the
+// middle of arriving.
+const maxHeld = 256 << 10
+
+// Writer redacts a stream. What might be the beginning of a secret is held
+// back until the bytes that decide arrive, or Flush or Close.
+type Writer struct {
+	r   *Redactor
+	w   io.Writer
+	mu  sync.Mutex
+	buf []byte
+	// before is the byte that went out last: a short value must stand alone.
+	before []byte
+}
+
+// Writer returns a writer that redacts what is written and passes it on.
+func (r *Redactor) Writer(w io.Writer) *Writer { return &Writer{r: r, w: w} }
+
+// Write takes all of p, or fails with the error of the writer below.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = append(w.buf, p...)
+	if err := w.emit(len(w.buf) > maxHeld); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Flush writes out what was held back: nothing more of it will come.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.emit(true)
+}
+
+// Close flushes. The writer below stays open.
+func (w *Writer) Close() error { return w.Flush() }
+
+// emit passes on what is settled, all of it when final.
+func (w *Writer) emit(final bool) error {
+	if len(w.buf) == 0 {
+		return nil
+	}
+	n := len(w.before)
+	text := append(append(make([]byte, 0, n+len(w.buf)), w.before...), w.buf...)
+	spans, settled := w.r.table.Load().find(text, final)
+	if final {
+		settled = len(text)
+	}
+	if settled <= n {
+		return nil
+	}
+	for len(spans) > 0 && spans[len(spans)-1].end > settled {
+		spans = spans[:len(spans)-1]
+	}
+	out := text[:settled]
+	if len(spans) > 0 {
+		out = replace(make([]byte, 0, settled), out, spans)
+	}
+	w.buf = append(w.buf[:0], text[settled:]...)
+	last := text[settled-1]
+	out = out[n:]
+	written, err := w.w.Write(out)
+	w.before = append(w.before[:0], last)
+	if final {
+		w.before = w.before[:0]
+	}
+	if err != nil {
+		return fmt.Errorf("write redacted: %w", err)
+	}
+	if written < len(out) {
+		return errors.New("write redacted: short write")
+	}
+	return nil
+}
