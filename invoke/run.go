@@ -76,7 +76,13 @@ func (c *call) resolve(ctx context.Context) error {
 	if c.req.Caller.Anonymous() {
 		return &tool.Error{Kind: tool.KindForbidden, Public: "nobody was identified"}
 	}
-	c.tool, c.spec = c.Tools.Lookup(c.req.Tool)
+	name, known := c.Tools.Canonical(c.req.Tool)
+	if known {
+		c.tool, _ = c.Tools.Get(name)
+		c.spec = c.tool.Spec()
+	} else {
+		name = c.req.Tool
+	}
 	if c.session, err = c.Sessions.Open(ctx, c.req.Caller.Tenant(), key, c.req.Caller.Principal()); err != nil {
 		return &tool.Error{Kind: tool.KindFailed, Public: "the session cannot be opened", Err: err}
 	}
@@ -84,10 +90,6 @@ func (c *call) resolve(ctx context.Context) error {
 	c.facts = toolpolicy.Session{
 		Key: key.String(), Agent: key.Agent, Tenant: c.req.Caller.Tenant(), Sandboxed: boxed, ReadOnly: readOnly,
 		Depth: c.session.Depth, Label: c.session.Label,
-	}
-	name := c.req.Tool
-	if c.tool != nil {
-		name = c.spec.Name
 	}
 	c.query = toolpolicy.Query{Tool: name, Args: c.req.Args, Surface: c.req.Surface, Session: &c.facts}
 	return nil
@@ -180,6 +182,9 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 
 // place chooses where the call runs and runs it there.
 func (c *call) place(ctx context.Context) (tool.Result, error) {
+	if err := c.Tools.Validate(c.spec.Name, c.req.Args); err != nil {
+		return tool.Result{}, err
+	}
 	where, err := c.Places.Choose(ctx, c.grant, c.session, c.spec.Traits.Box)
 	if err != nil {
 		return tool.Result{}, placeError(err)

@@ -13,6 +13,9 @@ import (
 	"strings"
 )
 
+// DirName is the journal's folder in a state directory.
+const DirName = "journal"
+
 const (
 	headName      = "head"
 	segmentSuffix = ".jsonl"

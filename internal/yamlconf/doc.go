@@ -90,6 +90,19 @@ type field struct {
 	typ            reflect.Type
 }
 
+// Fields lists the keys of one struct, without what is below them; Path is the
+// key's own name and Type is as declared.
+func Fields(t reflect.Type) []Key {
+	var out []Key
+	for _, f := range fields(t) {
+		out = append(out, Key{Path: f.name, Type: f.typ, Doc: f.doc, Enum: f.enum, Default: f.def})
+	}
+	return out
+}
+
+// Opaque reports whether a type reads itself from the file.
+func Opaque(t reflect.Type) bool { return opaque(t) }
+
 // fields lists a struct's keys; inlined structs give theirs.
 func fields(t reflect.Type) []field {
 	var out []field
