@@ -4,6 +4,8 @@
 // the decisions they share.
 package gateway
 
+import "time"
+
 // Kind names how a caller was proved.
 type Kind string
 
@@ -44,6 +46,7 @@ type Caller struct {
 	owner      bool
 	credential string // stable id of the credential, for revocation
 	epoch      uint64 // authority epoch at minting
+	expires    int64  // Unix milliseconds when the authority ends by itself; 0 never
 }
 
 // Kind says how the caller was proved.
@@ -65,6 +68,16 @@ func (c Caller) Credential() string { return c.credential }
 
 // Epoch is the authority epoch at which the caller was minted.
 func (c Caller) Epoch() uint64 { return c.epoch }
+
+// Expires is when the caller's authority ends by itself; zero means never.
+func (c Caller) Expires() time.Time {
+	if c.expires == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(c.expires)
+}
+
+func (c Caller) expired() bool { return c.expires != 0 && time.Now().UnixMilli() >= c.expires }
 
 // Scopes is the effective scope set, with implied scopes included.
 func (c Caller) Scopes() Scope { return c.scopes }

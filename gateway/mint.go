@@ -22,7 +22,7 @@ func Mint(p mint.Proof) Caller {
 	return Caller{
 		kind: Kind(c.Kind), id: c.ID, tenant: c.Tenant,
 		scopes: Scope(c.Scopes).Closure(), owner: c.Owner,
-		credential: c.Credential, epoch: c.Epoch,
+		credential: c.Credential, epoch: c.Epoch, expires: c.Expires,
 	}
 }
 

@@ -12,6 +12,7 @@ type Claims struct {
 	Owner      bool
 	Credential string
 	Epoch      uint64
+	Expires    int64 // Unix milliseconds; 0 never
 }
 
 // Proof wraps claims. Its zero value proves nobody.
