@@ -30,8 +30,8 @@ const (
 	llIoctl    = unix.LANDLOCK_ACCESS_FS_IOCTL_DEV // version 5
 )
 
-// landlockABI is the version of Landlock in this kernel, 0 for none.
-func landlockABI() int {
+// LandlockABI is the version of Landlock in this kernel, 0 for none.
+func LandlockABI() int {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
 		return 0
@@ -43,7 +43,7 @@ func landlockABI() int {
 // mounts allow. A kernel without Landlock still has the mounts, so it is not
 // an error here; the gateway reports it.
 func landlock(rules []string) error {
-	abi := landlockABI()
+	abi := LandlockABI()
 	if abi == 0 {
 		return nil
 	}

@@ -3,8 +3,8 @@
 package launch
 
 import (
-	"fmt"
-	"io"
+	"encoding/binary"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -34,21 +34,28 @@ func Wanted() bool { return len(os.Args) > 0 && os.Args[0] == Name }
 func Main() {
 	runtime.LockOSThread()
 	if err := run(); err != nil {
-		fmt.Fprintln(os.NewFile(StatusFD, "status"), err)
+		_, _ = unix.Write(StatusFD, []byte(err.Error()))
 	}
 	os.Exit(127)
 }
 
 func run() error {
-	unix.CloseOnExec(PlanFD)
-	unix.CloseOnExec(StatusFD)
-	unix.Umask(0)
-	b, err := io.ReadAll(io.LimitReader(os.NewFile(PlanFD, "plan"), maxPlan+1))
-	if err != nil {
-		return fmt.Errorf("read the plan: %w", err)
+	// Whatever else was inherited ends here, whoever left it open.
+	if err := unix.CloseRange(PlanFD, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return because("close_range", err)
 	}
-	if len(b) == 0 {
-		return fmt.Errorf("read the plan: the gateway went away")
+	unix.Umask(0o022)
+	head, err := readPlan(4)
+	if err != nil {
+		return err
+	}
+	size := binary.LittleEndian.Uint32(head)
+	if size > maxPlan {
+		return errPlan
+	}
+	b, err := readPlan(int(size))
+	if err != nil {
+		return err
 	}
 	steps, err := Decode(b)
 	if err != nil {
@@ -59,17 +66,41 @@ func run() error {
 	}
 	for _, s := range steps {
 		if err := s.run(); err != nil {
-			return fmt.Errorf("%s %.200q: %w", s.Op, first(s.Args), err)
+			return because(s.Op.String()+" "+first(s.Args), err)
 		}
 	}
-	return fmt.Errorf("the plan ends without a program")
+	return failed("the plan ends without a program")
 }
+
+// readPlan reads n bytes; an early end means that the gateway is gone.
+func readPlan(n int) ([]byte, error) {
+	b := make([]byte, n)
+	for at := 0; at < n; {
+		k, err := unix.Read(PlanFD, b[at:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || k == 0 {
+			return nil, failed("read the plan: the gateway went away")
+		}
+		at += k
+	}
+	return b, nil
+}
+
+// failed is an error that is only text; because puts what was tried before a
+// cause. Package fmt would double the size of the program.
+type failed string
+
+func (f failed) Error() string { return string(f) }
+
+func because(what string, err error) error { return failed(what + ": " + err.Error()) }
 
 func first(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
-	return args[0]
+	return args[0][:min(len(args[0]), 200)]
 }
 
 // enterRoot puts an empty file system in memory in the place of the root and
@@ -77,21 +108,21 @@ func first(args []string) string {
 func enterRoot() error {
 	// A dead gateway takes the sandbox with it, from the first instant.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("parent death signal: %w", err)
+		return because("parent death signal", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
+		return because("make mounts private", err)
 	}
 	// Whatever directory serves as the base is whole again after the pivot.
 	const base = "/proc"
 	if err := unix.Mount("root", base, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=1m,nr_inodes=2000"); err != nil {
-		return fmt.Errorf("mount the root: %w", err)
+		return because("mount the root", err)
 	}
 	if err := unix.Mkdir(base+old, 0o700); err != nil {
-		return fmt.Errorf("mkdir: %w", err)
+		return because("mkdir", err)
 	}
 	if err := unix.PivotRoot(base, base+old); err != nil {
-		return fmt.Errorf("pivot_root: %w", err)
+		return because("pivot_root", err)
 	}
 	return unix.Chdir("/")
 }
@@ -99,7 +130,7 @@ func enterRoot() error {
 // String names the step in errors.
 func (o Op) String() string {
 	names := [...]string{"?", "mkdir", "file", "symlink", "bind", "place", "mount", "mask", "read-only",
-		"seal", "hostname", "loopback", "cgroup", "rlimit", "capabilities", "landlock", "seccomp", "exec"}
+		"restrict", "seal", "hostname", "loopback", "cgroup", "rlimit", "capabilities", "landlock", "seccomp", "gate", "exec"}
 	if int(o) < len(names) {
 		return names[o]
 	}
@@ -122,7 +153,7 @@ func (s Step) run() error {
 	case OpSymlink:
 		return unix.Symlink(arg(0), arg(1))
 	case OpBind:
-		return bind(arg(0), arg(1), number(arg(2)), arg(3) == "optional")
+		return bind(arg(0), arg(1), number(arg(2)), arg(3))
 	case OpPlace:
 		return place(int(number(arg(0))), arg(1), number(arg(2)))
 	case OpMount:
@@ -131,6 +162,8 @@ func (s Step) run() error {
 		return mask(arg(0))
 	case OpReadOnly:
 		return readOnly(arg(0))
+	case OpRestrict:
+		return restrict(arg(0), number(arg(1)), false)
 	case OpSeal:
 		return seal()
 	case OpHostname:
@@ -147,6 +180,9 @@ func (s Step) run() error {
 		return landlock(s.Args)
 	case OpSeccomp:
 		return filter([]byte(arg(0)))
+	case OpGate:
+		_, err := readPlan(1)
+		return err
 	case OpExec:
 		return execute(arg(0), s.Args[1:])
 	}

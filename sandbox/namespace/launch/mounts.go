@@ -4,8 +4,6 @@ package launch
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -31,7 +29,12 @@ func writeFile(path string, perm uint32, content string) error {
 	if err := mkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(content), os.FileMode(perm))
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
+	if err != nil {
+		return err
+	}
+	_, err = unix.Write(fd, []byte(content))
+	return errors.Join(err, unix.Close(fd), unix.Chmod(path, perm))
 }
 
 // target makes the mount point: a directory for a directory, else a file.
@@ -39,18 +42,19 @@ func target(path string, dir bool) error {
 	if dir {
 		return mkdirAll(path, 0o755)
 	}
-	if _, err := os.Lstat(path); err == nil {
+	err := writeFile(path, 0o644, "")
+	if errors.Is(err, unix.EEXIST) {
 		return nil
 	}
-	return writeFile(path, 0o644, "")
+	return err
 }
 
 // bind shows a piece of the host at path.
-func bind(source, path string, attrs uint64, optional bool) error {
+func bind(source, path string, attrs uint64, want string) error {
 	source = old + source
 	var st unix.Stat_t
 	if err := unix.Stat(source, &st); err != nil {
-		if optional {
+		if want == Optional {
 			return nil
 		}
 		return err
@@ -60,6 +64,14 @@ func bind(source, path string, attrs uint64, optional bool) error {
 	}
 	if err := unix.Mount(source, path, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return err
+	}
+	if want != "" && want != Optional {
+		if err := unix.Stat(path, &st); err != nil {
+			return err
+		}
+		if Identity(st.Dev, st.Ino) != want {
+			return failed("the path was swapped for another")
+		}
 	}
 	return restrict(path, attrs, true)
 }
@@ -138,7 +150,7 @@ func ignoreMissing(err error) error {
 // seal lets go of the host's tree and makes the root read-only.
 func seal() error {
 	if err := unix.Unmount(old, unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("detach the host: %w", err)
+		return because("detach the host", err)
 	}
 	if err := unix.Rmdir(old); err != nil {
 		return err

@@ -3,7 +3,7 @@ package launch
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"strconv"
 )
 
 // Op names one kind of step.
@@ -15,11 +15,12 @@ const (
 	OpMkdir    Op = iota + 1 // path, mode
 	OpFile                   // path, mode, content
 	OpSymlink                // target, path
-	OpBind                   // source, path, attributes, "optional" or ""
+	OpBind                   // source, path, attributes, Optional or Identity or ""
 	OpPlace                  // descriptor, path, attributes: a detached mount
 	OpMount                  // type, path, flags, data
 	OpMask                   // path: hidden when it exists
 	OpReadOnly               // path: made read-only when it exists
+	OpRestrict               // path, attributes: this mount alone
 	OpSeal                   // leaves the host's tree and makes the root read-only
 	OpHostname               // name
 	OpLoopback               // brings lo up
@@ -28,6 +29,7 @@ const (
 	OpCaps                   // drops every capability for good
 	OpLandlock               // path, "ro", "rw" or "dev", …: three rules of access
 	OpSeccomp                // filter
+	OpGate                   // waits for one byte behind the plan
 	OpExec                   // path, argument count, arguments…, environment…
 )
 
@@ -41,6 +43,15 @@ const (
 // maxPlan bounds an encoded plan in bytes.
 const maxPlan = 1 << 20
 
+// Optional marks a bind whose source may be missing.
+const Optional = "optional"
+
+// Identity is the argument of a bind that must show this very file, whatever
+// its path leads to by then.
+func Identity(dev, ino uint64) string {
+	return strconv.FormatUint(dev, 16) + ":" + strconv.FormatUint(ino, 16)
+}
+
 // Step is one step of a plan.
 type Step struct {
 	Op   Op
@@ -49,6 +60,11 @@ type Step struct {
 
 // errPlan is returned for bytes that are no plan.
 var errPlan = errors.New("launch: malformed plan")
+
+// Frame puts the length that the launcher expects before an encoded plan.
+func Frame(plan []byte) []byte {
+	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(plan))), plan...)
+}
 
 // Encode writes steps as the launcher reads them: a count, then for each step
 // its op, its number of arguments and each argument behind its length.
@@ -63,7 +79,7 @@ func Encode(steps []Step) ([]byte, error) {
 		}
 	}
 	if len(out) > maxPlan {
-		return nil, fmt.Errorf("launch: plan of %d bytes is larger than %d", len(out), maxPlan)
+		return nil, errors.New("launch: the plan is too large")
 	}
 	return out, nil
 }

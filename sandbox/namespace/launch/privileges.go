@@ -4,7 +4,6 @@ package launch
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 	"unsafe"
 
@@ -35,7 +34,7 @@ func loopback() error {
 // included, so that nothing executed later can gain one.
 func dropCaps() error {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-		return fmt.Errorf("ambient: %w", err)
+		return because("ambient", err)
 	}
 	for c := uintptr(0); c < 64; c++ {
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
@@ -43,7 +42,7 @@ func dropCaps() error {
 			break // past the last capability of this kernel
 		}
 		if err != nil {
-			return fmt.Errorf("bounding set: %w", err)
+			return because("bounding set", err)
 		}
 	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

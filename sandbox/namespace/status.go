@@ -1,0 +1,130 @@
+//go:build linux
+
+package namespace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/cgroup"
+	"github.com/chitin-sh/chitin/sandbox/embedded"
+	"github.com/chitin-sh/chitin/sandbox/namespace/launch"
+	"github.com/chitin-sh/chitin/sandbox/supervisor"
+	"github.com/chitin-sh/chitin/sandbox/supervisor/client"
+)
+
+const (
+	startTime = 10 * time.Second // a box takes milliseconds; a loaded machine more
+	killTime  = 5 * time.Second
+)
+
+// look makes one box and throws it away: whether user namespaces, mounts and
+// filters work here cannot be told from version numbers.
+func (b *Backend) look() sandbox.Status {
+	st := sandbox.Status{Tier: sandbox.TierNamespace, Version: kernel(), Boot: bootID()}
+	abi := launch.LandlockABI()
+	tree, _ := b.tree()
+	st.Reason = fmt.Sprintf("user namespaces, seccomp and Landlock (version %d) on the host's kernel", abi)
+	if abi == 0 {
+		st.Warnings = append(st.Warnings, "this kernel has no Landlock: file access rests on mounts alone")
+	}
+	var lacking []string
+	for _, c := range []string{cgroup.Memory, cgroup.Pids, cgroup.CPU} {
+		if !tree.Has(c) {
+			lacking = append(lacking, c)
+		}
+	}
+	if len(lacking) > 0 {
+		st.Warnings = append(st.Warnings, fmt.Sprintf(
+			"no writable control group for %s: memory is limited for each process and not in total, and there is no processor quota; run the gateway as a service with Delegate=yes",
+			strings.Join(lacking, ", ")))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	if err := b.try(ctx); err != nil {
+		st.Reason = "a trial box could not be started: " + strings.TrimPrefix(err.Error(), sandbox.ErrUnavailable.Error()+": ")
+		return st
+	}
+	st.Available = true
+	return st
+}
+
+// try starts a box on an empty directory and ends it.
+func (b *Backend) try(ctx context.Context) error {
+	exe, err := b.opts.Program()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "chitin-try-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: dir, Network: "none",
+		Tmpfs: []sandbox.Tmpfs{{Path: "/tmp", Size: 1 << 20, Inodes: 64}}}
+	nonce := embedded.Nonce()
+	bp, id, err := draw(spec, exe, nonce, nil)
+	if err != nil {
+		return err
+	}
+	conn, p, err := b.start(ctx, bp, id, exe, nil, client.Options{Nonce: nonce})
+	if err != nil {
+		return err
+	}
+	defer p.killNow()
+	defer conn.Quit()
+	proc, err := conn.Start(ctx, sandbox.Cmd{Argv: []string{supervisor.Path, "file", "stat", "/"}, Dir: "/"})
+	if err != nil {
+		return err
+	}
+	if x, err := proc.Wait(ctx); err != nil || x.Code != 0 {
+		return fmt.Errorf("a command in it failed: %+v %w", x, err)
+	}
+	return nil
+}
+
+// identify names a file for as long as it exists.
+func identify(fd int) (string, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return "", err
+	}
+	return launch.Identity(st.Dev, st.Ino), nil
+}
+
+func kernel() string {
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return "Linux " + strings.TrimSpace(string(b))
+}
+
+func bootID() string {
+	b, err := os.ReadFile(filepath.Join("/proc/sys/kernel/random", "boot_id"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// undoList takes back what was done, newest first.
+type undoList struct{ steps []func() error }
+
+func (u *undoList) add(f func() error) { u.steps = append(u.steps, f) }
+
+func (u *undoList) run() error {
+	var err error
+	for i := len(u.steps) - 1; i >= 0; i-- {
+		err = errors.Join(err, u.steps[i]())
+	}
+	return err
+}
