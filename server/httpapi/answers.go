@@ -1,0 +1,138 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"sync"
+
+	"github.com/chitin-sh/chitin/gateway"
+)
+
+var (
+	bodyUnauthorized = []byte(`{"error":{"message":"Unauthorized","type":"unauthorized"}}`)
+	bodyNotFound     = []byte("Not Found")
+	bodyBearer       = []string{`Bearer realm="chitin"`}
+)
+
+func writeUnauthorized(w http.ResponseWriter) {
+	h := w.Header()
+	h["Content-Type"] = typeJSON
+	h["Www-Authenticate"] = bodyBearer
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = w.Write(bodyUnauthorized)
+}
+
+func notFound(w http.ResponseWriter) {
+	w.Header()["Content-Type"] = typeText
+	w.WriteHeader(http.StatusNotFound)
+	_, _ = w.Write(bodyNotFound)
+}
+
+func methodNotAllowed(w http.ResponseWriter, allow string) {
+	w.Header().Set("Allow", allow)
+	writeText(w, http.StatusMethodNotAllowed, "Method Not Allowed")
+}
+
+func writeText(w http.ResponseWriter, code int, text string) {
+	w.Header()["Content-Type"] = typeText
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(text))
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooled keeps one large answer from pinning its buffer for ever.
+const maxPooled = 64 << 10
+
+// writeJSON answers with v. HTML characters stay as they are, as in the wire
+// format that clients know.
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	b, _ := buffers.Get().(*bytes.Buffer)
+	b.Reset()
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		code = http.StatusInternalServerError
+		b.Reset()
+		b.WriteString(`{"ok":false,"error":{"type":"tool_error","message":"tool execution failed"}}`)
+	}
+	w.Header()["Content-Type"] = typeJSON
+	w.WriteHeader(code)
+	_, _ = w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	if b.Cap() <= maxPooled {
+		buffers.Put(b)
+	}
+}
+
+// wireError is the error format of the surface itself.
+type wireError struct {
+	Error struct {
+		Message string `json:"message"`
+		Type    string `json:"type"`
+	} `json:"error"`
+}
+
+func writeError(w http.ResponseWriter, code int, typ, msg string) {
+	var e wireError
+	e.Error.Type, e.Error.Message = typ, msg
+	writeJSON(w, code, &e)
+}
+
+// refuse writes the guard's refusal, held back if the guard wants it so.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, ref *gateway.Refusal) {
+	s.deps.Guard.Hold(r.Context(), ref)
+	if ref.RetryAfter > 0 {
+		w.Header()["Retry-After"] = []string{ref.RetryAfterSeconds()}
+	}
+	switch {
+	case ref.Status == http.StatusUnauthorized:
+		writeUnauthorized(w)
+	case ref.Reason == gateway.ReasonScope:
+		writeMissingScope(w, ref)
+	default:
+		writeError(w, ref.Status, ref.Type, ref.Message)
+	}
+}
+
+// toolError is the error format of tool calls.
+type toolError struct {
+	OK    bool          `json:"ok"`
+	Error toolErrorBody `json:"error"`
+}
+
+type toolErrorBody struct {
+	Type             string        `json:"type"`
+	Message          string        `json:"message"`
+	RequiresApproval *bool         `json:"requiresApproval,omitempty"`
+	ApprovalID       string        `json:"approvalId,omitempty"`
+	Details          *scopeDetails `json:"details,omitempty"`
+}
+
+type scopeDetails struct {
+	Code           string   `json:"code"`
+	MissingScope   string   `json:"missingScope"`
+	RequiredScopes []string `json:"requiredScopes"`
+}
+
+func writeMissingScope(w http.ResponseWriter, ref *gateway.Refusal) {
+	name := narrowest(ref.Missing)
+	writeJSON(w, ref.Status, &toolError{Error: toolErrorBody{
+		Type: ref.Type, Message: "missing scope: " + name,
+		Details: &scopeDetails{Code: "MISSING_SCOPE", MissingScope: name, RequiredScopes: []string{name}},
+	}})
+}
+
+// narrowest names the one scope that a route asks for; routes ask for one.
+func narrowest(s gateway.Scope) string {
+	for _, one := range []gateway.Scope{gateway.ScopeAdmin, gateway.ScopeApprovals, gateway.ScopeWrite, gateway.ScopeRead} {
+		if s&one != 0 {
+			return one.String()
+		}
+	}
+	return ""
+}
+
+func writeToolError(w http.ResponseWriter, code int, typ, msg string) {
+	writeJSON(w, code, &toolError{Error: toolErrorBody{Type: typ, Message: msg}})
+}
