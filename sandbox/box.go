@@ -114,6 +114,9 @@ type Change struct {
 	// Old is what the file must hold for the change to apply; nil means the
 	// file must not exist.
 	Old []byte
+	// Mode is the permission of a new file; 0 means the usual one. A file
+	// that exists keeps its own.
+	Mode uint32
 }
 
 // Place is the ticket of layer 3: where one granted call runs. Its zero value

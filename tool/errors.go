@@ -18,6 +18,7 @@ const (
 // only the log gets.
 type Error struct {
 	Kind   ErrorKind
+	Code   string // machine-readable cause such as ENOENT; may be empty
 	Public string
 	Err    error
 }
@@ -30,6 +31,24 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Input is an error about the arguments, shown to the caller.
 func Input(msg string) error { return &Error{Kind: KindInput, Public: msg} }
+
+// InputCode is Input with a machine-readable code and an internal cause.
+func InputCode(code, msg string, cause error) error {
+	return &Error{Kind: KindInput, Code: code, Public: msg, Err: cause}
+}
+
+// Missing is the error about a required parameter that was not given.
+func Missing(name string) error {
+	return Input("Missing required parameter: " + name + ". Supply correct parameters before retrying.")
+}
+
+// Forbidden is a refusal that the caller may see.
+func Forbidden(msg string) error { return &Error{Kind: KindForbidden, Public: msg} }
+
+// Failed is a failure of ours with a message fit for the caller.
+func Failed(msg string, cause error) error {
+	return &Error{Kind: KindFailed, Public: msg, Err: cause}
+}
 
 // Unavailable says what is missing and what to do about it.
 func Unavailable(msg string, cause error) error {

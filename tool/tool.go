@@ -23,6 +23,7 @@ type Traits struct {
 // Spec describes a tool once, for the wire, the docs and the policy.
 type Spec struct {
 	Name        string          `json:"name"`
+	Aliases     []string        `json:"-"` // other names that clients use for it
 	Title       string          `json:"title,omitempty"`
 	Description string          `json:"description"`
 	Schema      json.RawMessage `json:"inputSchema"`

@@ -156,7 +156,11 @@ func (f *FS) stageAll(works []work, names []string) error {
 		if names != nil {
 			name = names[i]
 		}
-		t, err := f.makeTemp(w.place.dir, name, w.old, w.change.Data)
+		mode := w.change.Mode
+		if mode == 0 {
+			mode = newFileMode
+		}
+		t, err := f.makeTemp(w.place.dir, temp{name: name, old: w.old, mode: mode, data: w.change.Data})
 		if err != nil {
 			return err
 		}

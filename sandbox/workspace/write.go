@@ -63,7 +63,7 @@ func (f *FS) writable(ctx context.Context, data []byte) error {
 
 // put stages data and moves it into place.
 func (f *FS) put(pl place, old *unix.Stat_t, data []byte) error {
-	t, err := f.makeTemp(pl.dir, tempName(), old, data)
+	t, err := f.makeTemp(pl.dir, temp{name: tempName(), old: old, mode: newFileMode, data: data})
 	if err != nil {
 		return err
 	}
@@ -74,25 +74,25 @@ func (f *FS) put(pl place, old *unix.Stat_t, data []byte) error {
 type temp struct {
 	dir  int
 	name string
-	old  *unix.Stat_t
+	old  *unix.Stat_t // file that will be replaced, nil for a new one
+	mode uint32       // of a new file
 	data []byte
 }
 
 func (t temp) drop() { _ = unix.Unlinkat(t.dir, t.name, 0) }
 
-// makeTemp writes data to a temporary file, outside the workspace when that
+// makeTemp writes t.data to a temporary file, outside the workspace when that
 // is on the same mount, else beside the target.
-func (f *FS) makeTemp(beside int, name string, old *unix.Stat_t, data []byte) (temp, error) {
-	dir := beside
+func (f *FS) makeTemp(beside int, t temp) (temp, error) {
+	t.dir = beside
 	if s := int(f.stage.Load()); s >= 0 {
-		dir = s
+		t.dir = s
 	}
-	t := temp{dir: dir, name: name, old: old, data: data}
-	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := unix.Openat(t.dir, t.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return temp{}, err
 	}
-	err = f.fill(fd, old, data)
+	err = f.fill(fd, t)
 	if cerr := unix.Close(fd); err == nil {
 		err = cerr
 	}
@@ -104,8 +104,8 @@ func (f *FS) makeTemp(beside int, name string, old *unix.Stat_t, data []byte) (t
 }
 
 // fill writes the data, then hands the file to its owner.
-func (f *FS) fill(fd int, old *unix.Stat_t, data []byte) error {
-	for len(data) > 0 {
+func (f *FS) fill(fd int, t temp) error {
+	for data := t.data; len(data) > 0; {
 		n, err := unix.Write(fd, data)
 		if err == unix.EINTR {
 			continue
@@ -116,17 +116,17 @@ func (f *FS) fill(fd int, old *unix.Stat_t, data []byte) error {
 		data = data[n:]
 	}
 	uid, gid := f.ownerOf()
-	mode := uint32(newFileMode)
-	if old != nil {
-		// Never set-uid: whoever writes a file must not lend it an identity.
-		uid, gid, mode = int(old.Uid), int(old.Gid), old.Mode&0o777
+	mode := t.mode
+	if t.old != nil {
+		uid, gid, mode = int(t.old.Uid), int(t.old.Gid), t.old.Mode
 	}
 	if uid >= 0 || gid >= 0 {
 		if err := chownErr(unix.Fchown(fd, uid, gid)); err != nil {
 			return err
 		}
 	}
-	if err := unix.Fchmod(fd, mode); err != nil {
+	// Never set-uid: whoever writes a file must not lend it an identity.
+	if err := unix.Fchmod(fd, mode&0o777); err != nil {
 		return err
 	}
 	if f.opts.Durable {
@@ -142,7 +142,7 @@ func (f *FS) commit(t temp, pl place, flags uint) error {
 		// Another mount or quota tree after all: stage beside the target.
 		t.drop()
 		f.stage.Store(-1)
-		if t, err = f.makeTemp(pl.dir, t.name, t.old, t.data); err == nil {
+		if t, err = f.makeTemp(pl.dir, t); err == nil {
 			err = rename(t.dir, t.name, pl.dir, pl.base, flags)
 		}
 	}
