@@ -18,6 +18,7 @@ import (
 type Policy interface {
 	Decide(gateway.Caller, *toolpolicy.Query) (toolpolicy.Grant, toolpolicy.Decision)
 	Trace(gateway.Caller, *toolpolicy.Query) []toolpolicy.Step
+	Visible(gateway.Caller, *toolpolicy.Query) bool
 }
 
 // Places is layer 3 as the corridor sees it.
