@@ -1,6 +1,7 @@
 package inside
 
 import (
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +12,11 @@ import (
 // nothing can happen either way.
 func calls(p *printer) {
 	var zero [256]byte
+	var buf [8]byte
+	// Eight bytes at the start of this very program, which PID 1 also maps.
+	local := [2]uintptr{uintptr(unsafe.Pointer(&buf[0])), 8}
+	remote := [2]uintptr{0x400000, 8}
+	lp, rp := uintptr(unsafe.Pointer(&local[0])), uintptr(unsafe.Pointer(&remote[0]))
 	z := uintptr(unsafe.Pointer(&zero[0]))
 	dot := uintptr(unsafe.Pointer(&[]byte(".\x00")[0]))
 	tmpfs := uintptr(unsafe.Pointer(&[]byte("tmpfs\x00")[0]))
@@ -52,12 +58,12 @@ func calls(p *printer) {
 		{"clock_settime", unix.SYS_CLOCK_SETTIME, 0, 1, 0, 0},
 		{"chroot", unix.SYS_CHROOT, dot, 0, 0, 0},
 		{"ptrace_1", unix.SYS_PTRACE, unix.PTRACE_SEIZE, 1, 0, 0},
-		{"process_vm_readv_1", unix.SYS_PROCESS_VM_READV, 1, z, 1, z},
+		{"process_vm_readv_1", unix.SYS_PROCESS_VM_READV, 1, lp, 1, rp},
 		{"tiocsti", unix.SYS_IOCTL, none, unix.TIOCSTI, z, 0},
 		{"tiocsti_high", unix.SYS_IOCTL, none, unix.TIOCSTI | 1<<32, z, 0},
 		{"tioclinux", unix.SYS_IOCTL, none, 0x541c, z, 0},
 	} {
-		r, _, e := unix.RawSyscall6(c.nr, c.a, c.b, c.c, c.d, 0, 0)
+		r, _, e := unix.RawSyscall6(c.nr, c.a, c.b, c.c, c.d, tail(c.name), 0)
 		if e == 0 {
 			if c.name == "perf_event_open" || c.name == "userfaultfd" || c.name == "fsopen" || c.name == "io_uring_setup" {
 				_ = unix.Close(int(r))
@@ -68,6 +74,9 @@ func calls(p *printer) {
 		p.fact("sys."+c.name, errName(e))
 	}
 	archCalls(p)
+	runtime.KeepAlive(&local)
+	runtime.KeepAlive(&remote)
+	runtime.KeepAlive(&buf)
 }
 
 func network(p *printer) {
@@ -106,4 +115,12 @@ func route4(addr [4]byte) string {
 	}
 	defer unix.Close(fd)
 	return errName(unix.Connect(fd, &unix.SockaddrInet4{Port: 53, Addr: addr}))
+}
+
+// tail is the fifth argument: how many remote pieces process_vm_readv reads.
+func tail(name string) uintptr {
+	if name == "process_vm_readv_1" {
+		return 1
+	}
+	return 0
 }

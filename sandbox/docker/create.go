@@ -1,0 +1,282 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/chitin-sh/chitin/internal/securefile"
+	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/probe"
+	supclient "github.com/chitin-sh/chitin/sandbox/supervisor/client"
+	"github.com/chitin-sh/chitin/sandbox/supervisor/livebox"
+	"github.com/chitin-sh/chitin/sandbox/workspace"
+)
+
+const (
+	createTime = 90 * time.Second
+	greetTime  = 20 * time.Second
+	removeTime = 30 * time.Second
+	nonceFile  = "nonce"
+	ctlName    = "ctl"
+	// linger is how long a supervisor waits for a gateway that went away.
+	linger = 30 * time.Minute
+)
+
+// Create makes and starts one container and waits for its supervisor.
+func (e *Engine) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, error) {
+	st := e.Status(ctx)
+	if !st.Available {
+		return nil, fmt.Errorf("%w: %s: %s", sandbox.ErrUnavailable, e.o.Name, st.Reason)
+	}
+	if st.Refuse != "" {
+		return nil, fmt.Errorf("%w: %s", sandbox.ErrRefused, st.Refuse)
+	}
+	api, err := e.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.plan(ctx, api, r)
+	if err != nil {
+		return nil, err
+	}
+	// Removal must happen even when the caller has gone, so creation has a
+	// deadline of its own and is never abandoned half-way.
+	cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
+	defer cancel()
+	box, err := e.start(cctx, api, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		_ = box.Close(cctx)
+		return nil, err
+	}
+	return box, nil
+}
+
+// plan prepares what the container is made from: directories, program, image.
+func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request) (plan, error) {
+	p := plan{r: r, state: e.state, nonce: rand.Text(), ctl: filepath.Join(r.Dir, ctlName), linger: int(linger / time.Second), labels: e.o.Labels,
+		attach: strings.Contains(r.Spec.Runtime, "runsc")}
+	if e.o.Supervisor == nil {
+		return p, fmt.Errorf("%w: no supervisor program", sandbox.ErrUnavailable)
+	}
+	var err error
+	if p.sup, err = e.o.Supervisor(); err != nil {
+		return p, fmt.Errorf("%w: the supervisor program: %w", sandbox.ErrUnavailable, err)
+	}
+	if p.filter = r.Spec.Seccomp; p.filter == "" {
+		if p.filter, err = filterJSON(); err != nil {
+			return p, err
+		}
+	}
+	if p.image, err = e.ensureImage(ctx, api, r.Spec, r.Progress); err != nil {
+		return p, err
+	}
+	// Others are kept out by the directory above; the box's user must be able
+	// to reach the socket in this one.
+	if err := os.MkdirAll(p.ctl, 0o755); err != nil {
+		return p, fmt.Errorf("control directory: %w", err)
+	}
+	if err := os.Chmod(p.ctl, 0o755); err != nil {
+		return p, fmt.Errorf("control directory: %w", err)
+	}
+	if err := securefile.Write(filepath.Join(r.Dir, nonceFile), []byte(p.nonce)); err != nil {
+		return p, err
+	}
+	return p, nil
+}
+
+func (e *Engine) start(ctx context.Context, api *client.Client, p plan) (_ sandbox.Box, err error) {
+	opts := p.options()
+	if err := verify(opts, p); err != nil {
+		return nil, err
+	}
+	var l *supclient.Listener
+	if !p.attach {
+		if l, err = supclient.Listen(p.ctl); err != nil {
+			return nil, err
+		}
+		defer l.Close()
+	}
+	made, err := api.ContainerCreate(ctx, opts)
+	if err != nil {
+		e.lost()
+		return nil, e.unavailable("create the sandbox", err)
+	}
+	id := made.ID
+	defer func() {
+		if err != nil {
+			_ = e.remove(api, id)
+		}
+	}()
+	var rw io.ReadWriteCloser
+	if p.attach {
+		if rw, err = attach(ctx, api, id); err != nil {
+			return nil, e.unavailable("attach to the sandbox", err)
+		}
+	}
+	if _, err = api.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
+		return nil, e.unavailable("start the sandbox", err)
+	}
+	if !p.attach {
+		actx, cancel := context.WithTimeout(ctx, greetTime)
+		stop := e.watchDeath(actx, cancel, api, id)
+		rw, err = l.Accept(actx)
+		stop()
+		cancel()
+		if err != nil {
+			return nil, fmt.Errorf("start the sandbox: %w", err)
+		}
+	}
+	conn, err := supclient.New(ctx, rw, supclient.Options{Nonce: p.nonce, NoFDs: p.attach})
+	if err != nil {
+		return nil, err
+	}
+	if p.r.Prove || len(p.r.Spec.Mounts) > 0 {
+		if err = prove(ctx, conn, p.r.Spec); err != nil {
+			return nil, err
+		}
+	}
+	box, err := e.box(api, p.r, id, p.image, conn)
+	return box, err
+}
+
+// watchDeath ends a wait early when the container is gone already.
+func (e *Engine) watchDeath(ctx context.Context, cancel context.CancelFunc, api *client.Client, id string) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		t := time.NewTicker(500 * time.Millisecond)
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-t.C:
+				in, err := api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+				if err != nil || in.Container.State == nil || !in.Container.State.Running {
+					cancel()
+					return
+				}
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
+// box wraps a connected container.
+func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, conn *supclient.Conn) (*livebox.Box, error) {
+	s := r.Spec
+	uid, gid, err := splitUser(s.User)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	o := workspace.Options{Workdir: sandbox.Workdir, ReadOnly: s.ReadOnly(), IntentDir: filepath.Join(r.Dir, "intent")}
+	if os.Getuid() == 0 {
+		o.UID, o.GID = uid, gid
+	}
+	if err := securefile.MkdirAll(o.IntentDir); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	files, err := workspace.Open(s.Workspace, o)
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("open the workspace: %w", err)
+	}
+	var inside []string
+	for _, m := range s.Mounts {
+		inside = append(inside, m.Target)
+	}
+	for _, t := range s.Tmpfs {
+		inside = append(inside, t.Path)
+	}
+	inside = append(inside, "/")
+	return livebox.New(livebox.Options{
+		Info: sandbox.Info{ID: r.ID, Backend: e.o.Name, Tier: string(e.tier(s)), Scope: r.Owner.Scope, Key: r.Owner.Key, Tenant: r.Owner.Tenant,
+			Image: image, Workdir: sandbox.Workdir, Workspace: s.Workspace, Access: s.Access, Hash: s.Hash(), Created: time.Now()},
+		Conn: conn, Files: files, Env: s.Env, Inside: inside,
+		Stop: func(context.Context) error { return e.remove(api, id) },
+	}), nil
+}
+
+func (e *Engine) tier(s sandbox.Spec) sandbox.Tier {
+	if strings.Contains(s.Runtime, "runsc") {
+		return sandbox.TierGVisor
+	}
+	return sandbox.TierContainer
+}
+
+func splitUser(u string) (uid, gid int, err error) {
+	a, b, ok := strings.Cut(u, ":")
+	uid, err1 := strconv.Atoi(a)
+	gid, err2 := strconv.Atoi(b)
+	if !ok || err1 != nil || err2 != nil || uid <= 0 || gid <= 0 {
+		return 0, 0, fmt.Errorf("%w: user %q", sandbox.ErrRefused, u)
+	}
+	return uid, gid, nil
+}
+
+// prove runs the probes inside and compares them with what was asked for.
+func prove(ctx context.Context, conn *supclient.Conn, s sandbox.Spec) error {
+	facts, err := probe.Run(ctx, conn, s)
+	if err != nil {
+		_ = conn.Close()
+		return fmt.Errorf("%w: the probes inside did not finish: %w", sandbox.ErrRefused, err)
+	}
+	if bad := probe.Check(facts, probe.Expect(s)); len(bad) > 0 {
+		_ = conn.Close()
+		return &sandbox.ProofError{Mismatches: bad}
+	}
+	return nil
+}
+
+// remove kills and removes a container, whatever state it is in, with a
+// deadline of its own.
+func (e *Engine) remove(api *client.Client, id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), removeTime)
+	defer cancel()
+	for {
+		_, err := api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		switch {
+		case err == nil || isNotFound(err):
+			return nil
+		case isConflict(err): // the engine is removing it already
+			if waitGone(ctx, api, id) {
+				return nil
+			}
+		default:
+			return e.unavailable("remove the sandbox", err)
+		}
+		if ctx.Err() != nil {
+			return e.unavailable("remove the sandbox", errors.Join(ctx.Err(), err))
+		}
+	}
+}
+
+func waitGone(ctx context.Context, api *client.Client, id string) bool {
+	for range 40 {
+		if _, err := api.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); isNotFound(err) {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(25 * time.Millisecond):
+		}
+	}
+	return false
+}

@@ -1,0 +1,119 @@
+// Package livebox is the Box that every backend with a supervisor hands out:
+// commands go over the supervisor's connection, files of the workspace are
+// reached from the host, and paths that exist only inside through a helper
+// process there.
+package livebox
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/supervisor/client"
+)
+
+// Options make a box.
+type Options struct {
+	Info  sandbox.Info
+	Conn  *client.Conn
+	Files sandbox.Files // the workspace, from the host
+	Env   []string      // of every command, below what the command sets
+	// Inside are the mount points inside other than the workspace's own.
+	Inside []string
+	// Stop ends and removes what holds the box; called once.
+	Stop func(ctx context.Context) error
+}
+
+// Box is a live box.
+type Box struct {
+	o     Options
+	files *files
+	used  atomic.Int64
+	once  sync.Once
+	err   error
+}
+
+var (
+	_ sandbox.Box     = (*Box)(nil)
+	_ sandbox.Watched = (*Box)(nil)
+	_ sandbox.Idler   = (*Box)(nil)
+)
+
+// New wraps a connected supervisor.
+func New(o Options) *Box {
+	b := &Box{o: o}
+	b.used.Store(time.Now().UnixNano())
+	b.files = &files{Files: o.Files, box: b, inside: o.Inside}
+	return b
+}
+
+// Info describes the box.
+func (b *Box) Info() sandbox.Info {
+	i := b.o.Info
+	i.LastUsed = time.Unix(0, b.used.Load())
+	return i
+}
+
+// Start runs a command; its environment is the box's with the command's laid
+// over it.
+func (b *Box) Start(ctx context.Context, c sandbox.Cmd) (sandbox.Proc, error) {
+	b.used.Store(time.Now().UnixNano())
+	c.Env = mergeEnv(b.o.Env, c.Env)
+	return b.o.Conn.Start(ctx, c)
+}
+
+// Files is the workspace and, by absolute path, what exists only inside.
+func (b *Box) Files() sandbox.Files {
+	b.used.Store(time.Now().UnixNano())
+	return b.files
+}
+
+// Done is closed when the supervisor went away.
+func (b *Box) Done() <-chan struct{} { return b.o.Conn.Done() }
+
+// Active is how many commands run.
+func (b *Box) Active() int { return b.o.Conn.Active() }
+
+// Conn is the supervisor's connection, for probes and measurements.
+func (b *Box) Conn() *client.Conn { return b.o.Conn }
+
+// Detach lets go of the box without ending it, for a later gateway to adopt.
+func (b *Box) Detach() { _ = b.o.Conn.Close() }
+
+// Close ends the box and removes it.
+func (b *Box) Close(ctx context.Context) error {
+	b.once.Do(func() {
+		_ = b.o.Conn.Close()
+		if b.o.Stop != nil {
+			b.err = b.o.Stop(ctx)
+		}
+		if c, ok := b.o.Files.(interface{ Close() error }); ok {
+			_ = c.Close()
+		}
+	})
+	return b.err
+}
+
+func mergeEnv(base, over []string) []string {
+	if len(over) == 0 {
+		return base
+	}
+	out := make([]string, 0, len(base)+len(over))
+	for _, e := range base {
+		k, _, _ := strings.Cut(e, "=")
+		hidden := false
+		for _, o := range over {
+			if strings.HasPrefix(o, k) && len(o) > len(k) && o[len(k)] == '=' {
+				hidden = true
+				break
+			}
+		}
+		if !hidden {
+			out = append(out, e)
+		}
+	}
+	return append(out, over...)
+}
