@@ -218,5 +218,6 @@ func (st *state) petition() Petition {
 	return Petition{
 		ok: true, caller: st.caller, tool: st.name, surface: st.q.Surface,
 		session: st.s.Key, host: st.touchesHost(), elevated: st.wantsHost() && st.s.Sandboxed,
+		tainted: st.s.Label != "",
 	}
 }

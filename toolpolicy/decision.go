@@ -109,6 +109,7 @@ type Petition struct {
 	session  string
 	host     bool
 	elevated bool
+	tainted  bool
 }
 
 // Valid reports whether there is something to ask.
@@ -128,6 +129,9 @@ func (p Petition) Session() string { return p.session }
 
 // Host reports whether the call would touch the host.
 func (p Petition) Host() bool { return p.host }
+
+// Tainted reports whether the session holds text from outside.
+func (p Petition) Tainted() bool { return p.tainted }
 
 // Elevated reports whether the call asks to leave its sandbox.
 func (p Petition) Elevated() bool { return p.elevated }

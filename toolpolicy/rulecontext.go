@@ -108,7 +108,7 @@ func (e *Engine) commandTargets(base, args cedar.RecordMap) ([]cedar.Record, str
 // args.path.
 func (e *Engine) patchTargets(base, args cedar.RecordMap) ([]cedar.Record, string) {
 	input, _ := args["input"].(cedar.String)
-	paths := patchPaths(string(input))
+	paths := PatchPaths(string(input))
 	if len(paths) == 0 {
 		delete(args, "path")
 		base["args"] = cedar.NewRecord(args)
@@ -126,10 +126,10 @@ func (e *Engine) patchTargets(base, args cedar.RecordMap) ([]cedar.Record, strin
 	return out, ""
 }
 
-// patchPaths finds every path that a patch names, in any of its headers. It
+// PatchPaths finds every path that a patch names, in any of its headers. It
 // takes a line for a header even where it may be content: judging one path too
 // many only denies more.
-func patchPaths(input string) []string {
+func PatchPaths(input string) []string {
 	var out []string
 	for line := range strings.Lines(input) {
 		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
