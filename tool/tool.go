@@ -81,3 +81,12 @@ type Result struct {
 func Text(s string, details any) Result {
 	return Result{Content: []Block{{Type: "text", Text: s}}, Details: details}
 }
+
+// JSON is a result whose text is the details, indented.
+func JSON(details any) (Result, error) {
+	text, err := json.MarshalIndent(details, "", "  ")
+	if err != nil {
+		return Result{}, Failed("The result could not be written.", err)
+	}
+	return Text(string(text), details), nil
+}
