@@ -89,10 +89,8 @@ func withAction(args raw, action string) raw {
 }
 
 type okAnswer struct {
-	OK       bool         `json:"ok"`
-	Result   *tool.Result `json:"result"`
-	CallID   string       `json:"callId,omitempty"`
-	Replayed bool         `json:"replayed,omitempty"`
+	OK     bool         `json:"ok"`
+	Result *tool.Result `json:"result"`
 }
 
 type dryAnswer struct {
@@ -123,7 +121,10 @@ func (c *call) answer(req *invoke.Request, res *invoke.Response) {
 		if res.Result.Content == nil {
 			res.Result.Content = []tool.Block{}
 		}
-		writeJSON(c.w, http.StatusOK, &okAnswer{OK: true, Result: res.Result, CallID: res.CallID, Replayed: res.Replayed})
+		if res.Replayed {
+			c.w.Header()["Idempotency-Replayed"] = []string{"true"}
+		}
+		writeJSON(c.w, http.StatusOK, &okAnswer{OK: true, Result: res.Result})
 	}
 }
 
