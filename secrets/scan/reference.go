@@ -1,0 +1,139 @@
+package scan
+
+import (
+	"bytes"
+	"strings"
+)
+
+// isReference reports a value that says where the secret is instead of being
+// it: a variable, a template, a vault address, a tag, an encrypted value.
+func isReference(v []byte) bool {
+	if len(v) < 2 {
+		return true
+	}
+	switch v[0] {
+	case '$':
+		return v[1] == '{' || v[1] == '(' || isWord(v[1]) && !isCryptHash(v)
+	case '%':
+		return v[1] == '(' || v[1] == '{' || (v[len(v)-1] == '%' && !bytes.ContainsRune(v[1:len(v)-1], '%'))
+	case '#', '@':
+		return v[1] == '{'
+	case '{':
+		return v[1] == '{' || v[1] == '%'
+	case '<':
+		return v[len(v)-1] == '>' || v[1] == '%'
+	case '[':
+		return v[len(v)-1] == ']'
+	case '!':
+		return isTag(v)
+	}
+	if bytes.HasPrefix(v, []byte("ENC[")) || bytes.HasPrefix(v, []byte("enc:")) || bytes.HasPrefix(v, []byte("AQICAH")) {
+		return true
+	}
+	if bytes.Contains(v, []byte("{{")) || bytes.Contains(v, []byte("${")) || bytes.Contains(v, []byte("$(")) {
+		return !bytes.Contains(v, []byte("://")) // a URL may hold a password beside it
+	}
+	return hasReferenceScheme(v)
+}
+
+// isCryptHash reports a password hash of crypt(3): not a secret that opens
+// anything by itself.
+func isCryptHash(v []byte) bool {
+	return len(v) > 20 && v[0] == '$' && bytes.Count(v[:min(len(v), 40)], []byte("$")) >= 2
+}
+
+// isTag reports a YAML tag before a value, or alone.
+func isTag(v []byte) bool {
+	i := 1
+	for i < len(v) && (isWord(v[i]) || v[i] == '!' || v[i] == ':' || v[i] == '-') {
+		i++
+	}
+	return i < len(v) && isSpace(v[i]) || i == len(v) && randomness(v[1:]) < 2
+}
+
+// hasReferenceScheme reports "vault:…", "op://…", "env:…" and the like.
+func hasReferenceScheme(v []byte) bool {
+	i := bytes.IndexByte(v[:min(len(v), 40)], ':')
+	if i < 2 {
+		return bytes.HasPrefix(v, []byte("projects/")) && bytes.Contains(v, []byte("/secrets/"))
+	}
+	scheme := strings.ToLower(string(v[:i]))
+	if rest, ok := strings.CutPrefix(scheme, "ref+"); ok {
+		return rest != ""
+	}
+	switch scheme {
+	case "env", "environment", "var", "vault", "secret", "secrets", "secretref", "file", "op", "bws", "bw", "keyring", "keychain", "ssm", "sm", "awssm", "awsssm", "aws", "asm", "gcpsm", "gcp", "gsm", "azurekeyvault", "akv", "azkv", "kv",
+		"doppler", "infisical", "pass", "gopass", "sops", "lastpass", "lpass", "dashlane", "akeyless", "conjur", "summon", "chamber", "valsref", "arn", "resolve", "sealed", "encrypted", "enc", "cyberark", "1password", "onepassword", "exec", "cmd", "store", "k8s", "kms", "credstash", "berglas", "teller", "spring", "configmap", "parameterstore", "consul", "etcd", "tpm":
+		return true
+	}
+	return false
+}
+
+// isPlaceholder reports a value that stands where a secret is to be written.
+func isPlaceholder(v []byte, s shape) bool {
+	if s.monotonous(v) {
+		return true
+	}
+	var buf [96]byte
+	low := lower(buf[:0], v)
+	for _, w := range []string{"your", "changeme", "change_me", "change-me", "change this", "changeit", "replace", "insert", "placeholder", "redacted", "xxxx", "****", "....", "todo", "fixme", "example", "dummy", "enter your", "goes_here", "goes-here", "goes here", "put_", "put-", "fill_", "fill-", "not-a-real", "notreal", "sample", "masked", "some-secret", "somesecret", "supersecret", "my-secret", "mysecret", "secret-here", "undefined", "<", "…"} {
+		if i := bytes.Index(low, []byte(w)); i >= 0 && (len(v) <= 64 || len(w) >= 8) && standsOut(low, i, len(w)) {
+			return true
+		}
+	}
+	switch string(low) {
+	case "null", "nil", "none", "true", "false", "yes", "no", "on", "off", "test", "testing", "secret", "password", "token", "default", "empty", "unset", "n/a", "na", "tbd", "string", "str", "hidden", "admin", "root", "guest", "user", "postgres", "pass", "passwd", "required", "optional", "bearer", "basic":
+		return true
+	}
+	return false
+}
+
+// standsOut reports whether a word in a value is a word of its own: at an
+// edge, beside punctuation, or four of a kind.
+func standsOut(low []byte, at, n int) bool {
+	if n > 4 || low[at] == low[at+1] {
+		return true
+	}
+	before := at == 0 || !isAlnum(low[at-1])
+	after := at+n == len(low) || !isAlnum(low[at+n])
+	return before || after
+}
+
+// lower appends at most 96 bytes of v in lower case.
+func lower(dst, v []byte) []byte {
+	for _, c := range v[:min(len(v), 96)] {
+		if isUpper(c) {
+			c |= 0x20
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// isPublic reports a value whose own form says that it is public, or a
+// fingerprint, or an encrypted or hashed thing.
+func isPublic(v []byte) bool {
+	if isCryptHash(v) {
+		return true
+	}
+	for _, p := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "age1", "pk_live_", "pk_test_", "pk_prod_", "pk.", "pk-", "pub_", "pub-", "pubkey-", "sha1-", "sha256-", "sha384-", "sha512-", "sha1:", "sha256:", "sha384:", "sha512:", "md5:", "blake2b:", "urn:", "data:", "W/\"", "-----BEGIN PUBLIC", "-----BEGIN CERT", "-----BEGIN RSA PUBLIC", "-----BEGIN PGP PUBLIC", "publishable_", "pbkdf2", "{SSHA", "{SHA", "$", "FLWPUBK"} {
+		if len(v) > len(p) && string(v[:len(p)]) == p {
+			return true
+		}
+	}
+	return publishable(v)
+}
+
+// publishable reports a prefix such as acme_pk_live_ or acme_public_.
+func publishable(v []byte) bool {
+	for part := range bytes.FieldsFuncSeq(v[:min(len(v), 32)], func(r rune) bool { return r == '_' || r == '-' || r == '.' }) {
+		switch string(part) {
+		case "pk", "pub", "public", "publishable", "PUB", "PUBLIC":
+			return true
+		}
+		if len(part) > 12 {
+			return false
+		}
+	}
+	return false
+}
