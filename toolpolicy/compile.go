@@ -43,8 +43,9 @@ type Commands interface {
 	// expansions, substitutions, redirections, wrappers or inline code.
 	Split(line string) (commands [][]string, understood bool)
 	// Allowed reports whether every command of the line is on the list that
-	// the implementation was made with, or the reason why not.
-	Allowed(line string) (bool, string)
+	// the implementation was made with, or the reason why not. On the host the
+	// programs must also come from directories that only root can write.
+	Allowed(line string, host bool) (bool, string)
 }
 
 // Engine is a compiled policy. It is safe for concurrent use and never

@@ -7,7 +7,7 @@ import (
 
 // state is one query with everything looked up.
 type state struct {
-	caller  gateway.Caller
+	who     Subject
 	q       *Query
 	s       Session
 	tool    int32
@@ -24,33 +24,49 @@ type state struct {
 // the verdict is Allow. It allocates nothing when it allows by lists alone.
 func (e *Engine) Decide(caller gateway.Caller, q *Query) (Grant, Decision) {
 	var st state
-	e.resolve(&st, caller, q)
+	d := e.judge(&st, SubjectOf(caller), q)
+	switch d.Verdict {
+	case Deny:
+		return Grant{}, d
+	case Ask:
+		d.petition = st.petition(caller)
+		return Grant{}, d
+	}
+	return Grant{ok: true, tool: st.name, surface: q.Surface, caller: caller, host: st.touchesHost()}, d
+}
+
+// judge asks every layer until one denies. It is what Decide and Explain
+// share, so that they cannot disagree.
+func (e *Engine) judge(st *state, who Subject, q *Query) Decision {
+	e.resolve(st, who, q)
 	verdict, at := Allow, layerName
 	var why because
 	for l := layerName; l < layerCount; l++ {
-		v := e.check(l, &st)
-		if v == Deny {
-			return Grant{}, e.decision(Deny, l, &st)
-		}
-		if v == Ask && verdict == Allow {
-			verdict, at, why = Ask, l, st.note
+		switch e.check(l, st) {
+		case Deny:
+			return e.decision(Deny, l, st)
+		case Ask:
+			if verdict == Allow {
+				verdict, at, why = Ask, l, st.note
+			}
 		}
 	}
 	if verdict == Ask {
 		st.note = why
-		d := e.decision(Ask, at, &st)
-		d.petition = st.petition()
-		return Grant{}, d
+		return e.decision(Ask, at, st)
 	}
-	g := Grant{ok: true, tool: st.name, surface: q.Surface, caller: caller, host: st.touchesHost()}
-	return g, Decision{Verdict: Allow, Layer: "all", Reason: "every layer lets it through"}
+	return Decision{Verdict: Allow, Layer: "all", Reason: "every layer lets it through"}
 }
 
 // Visible reports whether the caller should be shown the tool on this surface:
 // whether some call of it could be allowed or asked for.
 func (e *Engine) Visible(caller gateway.Caller, q *Query) bool {
+	return e.visible(SubjectOf(caller), q)
+}
+
+func (e *Engine) visible(who Subject, q *Query) bool {
 	var st state
-	e.resolve(&st, caller, q)
+	e.resolve(&st, who, q)
 	st.listing = true
 	for l := layerName; l < layerCount; l++ {
 		if e.check(l, &st) == Deny {
@@ -62,12 +78,12 @@ func (e *Engine) Visible(caller gateway.Caller, q *Query) bool {
 
 // resolve looks up everything that the layers need. It trusts no field of the
 // session to be present.
-func (e *Engine) resolve(st *state, caller gateway.Caller, q *Query) {
-	st.caller, st.q = caller, q
+func (e *Engine) resolve(st *state, who Subject, q *Query) {
+	st.who, st.q = who, q
 	if q.Session != nil {
 		st.s = *q.Session
 	} else {
-		st.s.Tenant = caller.Tenant()
+		st.s.Tenant = who.Tenant
 	}
 	name := q.Tool
 	if !e.off.On(mutate.GuardName) {
@@ -117,7 +133,7 @@ func (e *Engine) check(l layer, st *state) Verdict {
 	case layerSurface:
 		return e.surface(st)
 	case layerOwner:
-		return pass(st.traits&traitOwner == 0 || st.caller.Owner() && st.caller.Has(gateway.ScopeAdmin))
+		return pass(st.traits&traitOwner == 0 || st.who.Owner && st.who.has(gateway.ScopeAdmin))
 	case layerGateway:
 		return pass(st.traits&traitGatewayDeny == 0 || !networked(st.q.Surface))
 	case layerHost:
@@ -172,21 +188,21 @@ func background(s Surface) bool {
 
 // callerFault says why this caller may make no such call at all, "" when fine.
 func (st *state) callerFault() string {
-	c := st.caller
+	c := &st.who
 	switch {
-	case c.Anonymous():
+	case c.Kind == gateway.KindAnonymous:
 		return "nobody was identified"
-	case c.Tenant() == "" || st.s.Tenant != c.Tenant():
+	case c.Tenant == "" || st.s.Tenant != c.Tenant:
 		return "the session belongs to another tenant"
 	case !validAgent(st.s.Agent):
 		return "the agent id is not a plain name"
-	case c.Has(gateway.ScopeWrite):
+	case c.has(gateway.ScopeWrite):
 		return ""
 	case st.traits&traitReader == 0:
 		return "the caller lacks operator.write"
 	case st.traits&traitStatus != 0 && st.args.writes:
 		return "setting a model needs operator.write"
-	case !c.Has(gateway.ScopeRead):
+	case !c.has(gateway.ScopeRead):
 		return "the caller lacks operator.read"
 	}
 	return ""
@@ -214,9 +230,9 @@ func (st *state) touchesHost() bool {
 func (st *state) wantsHost() bool { return st.traits&traitExec != 0 && st.args.host }
 
 // petition is what a human is asked about.
-func (st *state) petition() Petition {
+func (st *state) petition(caller gateway.Caller) Petition {
 	return Petition{
-		ok: true, caller: st.caller, tool: st.name, surface: st.q.Surface,
+		ok: true, caller: caller, tool: st.name, surface: st.q.Surface,
 		session: st.s.Key, host: st.touchesHost(), elevated: st.wantsHost() && st.s.Sandboxed,
 		tainted: st.s.Label != "",
 	}

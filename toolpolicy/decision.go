@@ -4,6 +4,8 @@
 package toolpolicy
 
 import (
+	"time"
+
 	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/toolpolicy/internal/mint"
 )
@@ -68,6 +70,7 @@ type Query struct {
 	Args    []byte // JSON object, for argument rules; may be nil when only listing
 	Surface Surface
 	Session *Session
+	Now     time.Time // what rules see as the time; zero means the engine's clock
 }
 
 // Step is one line of a decision's trace.

@@ -68,11 +68,11 @@ func (e *Engine) whyName(st *state) because {
 
 func callerFlip(st *state) string {
 	switch {
-	case st.caller.Anonymous():
+	case st.who.Kind == gateway.KindAnonymous:
 		return "authenticate, for instance with a bearer token"
-	case st.s.Tenant != st.caller.Tenant():
+	case st.s.Tenant != st.who.Tenant:
 		return "use a session of the caller's own tenant"
-	case !st.caller.Has(gateway.ScopeWrite):
+	case !st.who.has(gateway.ScopeWrite):
 		return "use a credential with operator.write"
 	}
 	return "name the agent exactly as configured"

@@ -28,13 +28,17 @@ type Explanation struct {
 
 // Explain decides as Decide does and keeps every layer's answer.
 func (e *Engine) Explain(caller gateway.Caller, q *Query) Explanation {
-	_, d := e.Decide(caller, q)
+	return e.ExplainAs(SubjectOf(caller), q)
+}
+
+// ExplainAs explains what the decision would be for a subject.
+func (e *Engine) ExplainAs(who Subject, q *Query) Explanation {
 	var st state
-	e.resolve(&st, caller, q)
+	d := e.judge(&st, who, q)
 	x := Explanation{
-		Tool: q.Tool, Surface: q.Surface, Principal: caller.Principal(), Owner: caller.Owner(),
+		Tool: q.Tool, Surface: q.Surface, Principal: who.Principal(), Owner: who.Owner,
 		Session: st.s.Key, Agent: st.s.Agent, Sandboxed: st.s.Sandboxed,
-		Verdict: d.Verdict.String(), Visible: e.Visible(caller, q), Layer: d.Layer,
+		Verdict: d.Verdict.String(), Visible: e.visible(who, q), Layer: d.Layer,
 		Rule: d.Rule, Key: d.Key, Line: d.Line, Reason: d.Reason, Flip: []string{},
 	}
 	for l := layerName; l < layerCount; l++ {
@@ -95,3 +99,6 @@ func (x *Explanation) flips(e *Engine, st *state, v Verdict) {
 	}
 	x.Flip = []string{"add " + quote(st.name) + " to " + key}
 }
+
+// Trace is every layer's answer to a query, for a dry run.
+func (e *Engine) Trace(caller gateway.Caller, q *Query) []Step { return e.Explain(caller, q).Trace }

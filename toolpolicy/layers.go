@@ -78,7 +78,7 @@ func (st *state) sandbox() *layerSet {
 		return nil
 	}
 	s := st.table.sandbox
-	if st.caller.Owner() && !modelDriven(st.q.Surface) && st.s.Depth == 0 {
+	if st.who.Owner && !modelDriven(st.q.Surface) && st.s.Depth == 0 {
 		s = st.table.operator
 	}
 	if s == nil || s.pass.has(st.tool) {
@@ -117,7 +117,7 @@ func (e *Engine) inherited(st *state) string {
 func (e *Engine) surface(st *state) Verdict {
 	switch st.q.Surface {
 	case SurfaceHTTP, SurfaceMCP:
-		if st.traits&traitHTTPFloor != 0 && !(st.traits&traitReopened != 0 && st.caller.Owner()) {
+		if st.traits&traitHTTPFloor != 0 && !(st.traits&traitReopened != 0 && st.who.Owner) {
 			return Deny
 		}
 		return Allow
@@ -188,10 +188,10 @@ func (st *state) elevatedGates() []string {
 	gate(len(st.table.elevated) > 0, "tools.elevated.enabled")
 	for _, el := range st.table.elevated {
 		gate(el.Enabled, "tools.elevated.enabled")
-		gate(slices.Contains(el.AllowFrom[string(st.caller.Kind())], st.caller.ID()) &&
-			slices.Contains(elevatedKinds, string(st.caller.Kind())), "tools.elevated.allowFrom")
+		gate(slices.Contains(el.AllowFrom[string(st.who.Kind)], st.who.ID) &&
+			slices.Contains(elevatedKinds, string(st.who.Kind)), "tools.elevated.allowFrom")
 	}
-	gate(st.caller.Has(gateway.ScopeAdmin), "operator.admin")
+	gate(st.who.has(gateway.ScopeAdmin), "operator.admin")
 	gate(st.s.Label == "", "untainted session")
 	gate(st.s.Depth == 0 && st.q.Surface != SurfaceSubagent, "no sub-agent")
 	gate(!background(st.q.Surface), "no background run")
@@ -224,7 +224,7 @@ func (e *Engine) exec(st *state) Verdict {
 	}
 	ok, why := false, "no command list is compiled"
 	if e.commands != nil {
-		ok, why = e.commands.Allowed(argString(st.q.Args, "command"))
+		ok, why = e.commands.Allowed(argString(st.q.Args, "command"), st.touchesHost())
 	}
 	if ok {
 		return Allow

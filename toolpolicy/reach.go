@@ -73,3 +73,26 @@ func (e *Engine) Canonical(name string) (string, bool) {
 	}
 	return e.voc.names[i], true
 }
+
+// Names is what a policy can speak of.
+type Names struct {
+	Tools    []string            `json:"tools"`
+	Groups   map[string][]string `json:"groups"`
+	Profiles map[string][]string `json:"profiles"`
+	Aliases  [][]string          `json:"aliases"`
+}
+
+// Names lists the tools, groups with their members, and profiles.
+func (e *Engine) Names() Names {
+	n := Names{Tools: e.Tools(), Groups: map[string][]string{}, Profiles: map[string][]string{}}
+	for g, m := range e.voc.groups {
+		n.Groups[g] = slices.Clone(m)
+	}
+	for p, m := range profiles() {
+		n.Profiles[p] = slices.Clone(m)
+	}
+	for _, row := range alias {
+		n.Aliases = append(n.Aliases, slices.Clone(row))
+	}
+	return n
+}

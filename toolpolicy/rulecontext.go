@@ -25,7 +25,10 @@ func (e *Engine) targets(st *state, t *toolRules) ([]cedar.Record, string) {
 		base["session"] = sessionRecord(&st.s)
 	}
 	if t.need&needNow != 0 {
-		now := e.now()
+		now := st.q.Now
+		if now.IsZero() {
+			now = e.now()
+		}
 		base["now"] = cedar.NewDatetime(now)
 		base["hour"] = cedar.Long(now.Hour())
 		base["weekday"] = cedar.String(now.Weekday().String())

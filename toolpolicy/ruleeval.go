@@ -7,7 +7,6 @@ import (
 
 	"github.com/cedar-policy/cedar-go"
 
-	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/toolpolicy/internal/mutate"
 )
 
@@ -20,7 +19,7 @@ func (s *ruleSet) check(e *Engine, st *state) Verdict {
 		return Allow
 	}
 	t := &s.tools[st.tool]
-	principal := st.caller.Principal()
+	principal := st.who.Principal()
 	named := t.named[principal]
 	if len(t.any) == 0 && len(named) == 0 {
 		if t.covered {
@@ -157,7 +156,7 @@ type world struct {
 
 func (w *world) request(context cedar.Record) cedar.Request {
 	return cedar.Request{
-		Principal: cedar.NewEntityUID(typePrincipal, cedar.String(w.st.caller.Principal())),
+		Principal: cedar.NewEntityUID(typePrincipal, cedar.String(w.st.who.Principal())),
 		Action:    cedar.NewEntityUID(typeAction, actionCall),
 		Resource:  cedar.NewEntityUID(typeTool, cedar.String(w.st.name)),
 		Context:   context,
@@ -172,30 +171,30 @@ func (w *world) Get(uid cedar.EntityUID) (cedar.Entity, bool) {
 			return cedar.Entity{UID: uid, Parents: w.set.parents[w.st.tool]}, true
 		}
 	case typePrincipal:
-		if string(uid.ID) == w.st.caller.Principal() {
-			return principal(uid, w.st.caller), true
+		if string(uid.ID) == w.st.who.Principal() {
+			return principal(uid, w.st.who), true
 		}
 	}
 	return cedar.Entity{}, false
 }
 
-func principal(uid cedar.EntityUID, c gateway.Caller) cedar.Entity {
+func principal(uid cedar.EntityUID, c Subject) cedar.Entity {
 	parents := []cedar.EntityUID{
-		cedar.NewEntityUID(typeKind, cedar.String(c.Kind())),
-		cedar.NewEntityUID(typeTenant, cedar.String(c.Tenant())),
+		cedar.NewEntityUID(typeKind, cedar.String(c.Kind)),
+		cedar.NewEntityUID(typeTenant, cedar.String(c.Tenant)),
 	}
-	if c.Owner() {
+	if c.Owner {
 		parents = append(parents, cedar.NewEntityUID(typeRole, "owner"))
 	}
 	var scopes []cedar.Value
-	for _, s := range c.Scopes().Names() {
+	for _, s := range c.Scopes.Names() {
 		scopes = append(scopes, cedar.String(s))
 	}
 	return cedar.Entity{
 		UID: uid, Parents: cedar.NewEntityUIDSet(parents...),
 		Attributes: cedar.NewRecord(cedar.RecordMap{
-			"id": cedar.String(c.ID()), "kind": cedar.String(c.Kind()),
-			"tenant": cedar.String(c.Tenant()), "owner": cedar.Boolean(c.Owner()),
+			"id": cedar.String(c.ID), "kind": cedar.String(c.Kind),
+			"tenant": cedar.String(c.Tenant), "owner": cedar.Boolean(c.Owner),
 			"scopes": cedar.NewSet(scopes...),
 		}),
 	}

@@ -117,7 +117,7 @@ func covers(pattern string, p *Plan) bool {
 	if len(bad) > 0 {
 		return false
 	}
-	ok, _ := l.Allowed(p.Command)
+	ok, _ := l.Allowed(p.Command, false)
 	return ok
 }
 

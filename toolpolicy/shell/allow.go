@@ -17,7 +17,6 @@ type List struct {
 	patterns [][]string
 	safe     []string
 	dirs     []string
-	resolve  bool
 	off      mutate.Guards
 }
 
@@ -28,16 +27,13 @@ type Options struct {
 	// TrustedDirs is where a bare name is looked up. Nil means
 	// /usr/local/bin, /usr/bin and /bin.
 	TrustedDirs []string
-	// Host also demands that a bare name is found in a trusted directory which
-	// only root can write. Inside a sandbox the image answers for its programs.
-	Host   bool
-	Mutate mutate.Guards
+	Mutate      mutate.Guards
 }
 
 // New compiles a list. Patterns that could never match, and those for programs
 // that run others, are left out and returned as bad, each with the reason.
 func New(o Options) (l *List, bad []string) {
-	l = &List{safe: o.SafeBins, dirs: o.TrustedDirs, resolve: o.Host, off: o.Mutate}
+	l = &List{safe: o.SafeBins, dirs: o.TrustedDirs, off: o.Mutate}
 	if l.safe == nil {
 		l.safe = []string{"cut", "uniq", "head", "tail", "tr", "wc"}
 	}
@@ -104,8 +100,10 @@ func (l *List) Split(line string) ([][]string, bool) {
 }
 
 // Allowed reports whether every command of the line is covered by a pattern or
-// is a filter in a pipeline, or why not.
-func (l *List) Allowed(line string) (bool, string) {
+// is a filter in a pipeline, or why not. On the host a bare name must also be
+// found in a trusted directory which only root can write; inside a sandbox the
+// image answers for its programs.
+func (l *List) Allowed(line string, host bool) (bool, string) {
 	a := analyze(line, l.off)
 	if !a.Understood() {
 		if len(a.Reasons) == 0 {
@@ -114,7 +112,7 @@ func (l *List) Allowed(line string) (bool, string) {
 		return false, a.Reasons[0]
 	}
 	for _, c := range a.Commands {
-		ok, why := l.covers(c.Argv)
+		ok, why := l.covers(c.Argv, host)
 		if !ok && l.off.On(mutate.GuardEvery) {
 			return false, why
 		}
@@ -126,7 +124,7 @@ func (l *List) Allowed(line string) (bool, string) {
 }
 
 // covers reports whether one command may run.
-func (l *List) covers(argv []string) (bool, string) {
+func (l *List) covers(argv []string, host bool) (bool, string) {
 	if len(argv) == 0 || argv[0] == "" {
 		return false, "a command is not settled before it runs"
 	}
@@ -138,7 +136,7 @@ func (l *List) covers(argv []string) (bool, string) {
 	if !listed && !(slices.Contains(l.safe, name) && filters()[name].accepts(argv[1:])) {
 		return false, Show(strings.Join(argv, " ")) + " is not on the list"
 	}
-	if l.resolve && l.off.On(mutate.GuardResolve) {
+	if host && l.off.On(mutate.GuardResolve) {
 		if _, why := l.Resolve(name); why != "" {
 			return false, why
 		}
