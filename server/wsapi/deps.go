@@ -74,8 +74,10 @@ type Deps struct {
 	// Status is what "status" answers beside the surface's own facts; nil adds
 	// nothing. It must hold nothing that a caller with operator.read may not see.
 	Status  func(ctx context.Context, caller gateway.Caller) map[string]any
-	Ready   func() (ok bool, failing []string)
-	Version string
+	Ready  func() (ok bool, failing []string)
+	// HasAction reports whether a tool's schema has an "action" property.
+	HasAction func(tool string) bool
+	Version   string
 	Log     *slog.Logger
 	// Handshake is how long a client may take to connect; 0 means 15 s.
 	Handshake time.Duration
@@ -115,6 +117,9 @@ func New(d Deps) *Server {
 	}
 	if d.Ready == nil {
 		d.Ready = func() (bool, []string) { return true, nil }
+	}
+	if d.HasAction == nil {
+		d.HasAction = func(string) bool { return false }
 	}
 	if d.Handshake == 0 {
 		d.Handshake = handshakeTime

@@ -68,7 +68,7 @@ func toolsInvoke(ctx context.Context, c *conn, params raw) (any, error) {
 		return nil, invalid("invalid params: names and keys are at most %d bytes long", maxID)
 	}
 	req := invoke.Request{
-		Caller: c.caller, Surface: toolpolicy.SurfaceWebSocket, Tool: name, Args: arguments(p),
+		Caller: c.caller, Surface: toolpolicy.SurfaceWebSocket, Tool: name, Args: arguments(p, c.s.deps.HasAction(name)),
 		SessionKey: strings.TrimSpace(p.SessionKey), AgentID: strings.TrimSpace(p.AgentID),
 		IdempotencyKey: p.IdempotencyKey, DryRun: p.DryRun, Remote: c.client.String(),
 	}
@@ -85,11 +85,11 @@ func toolsInvoke(ctx context.Context, c *conn, params raw) (any, error) {
 }
 
 // arguments is the object that the tool gets; anything else counts as empty.
-func arguments(p invokeParams) raw {
+func arguments(p invokeParams, hasAction bool) raw {
 	if len(p.Args) == 0 || p.Args[0] != '{' {
 		p.Args = raw("{}")
 	}
-	if p.Action == "" {
+	if p.Action == "" || !hasAction {
 		return p.Args
 	}
 	var m map[string]json.RawMessage
