@@ -4,6 +4,13 @@
 // linear model weighs the rest. Detection labels; it blocks nothing.
 package detect
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+)
+
 // Family is a kind of attack.
 type Family string
 
@@ -25,23 +32,74 @@ type Report struct {
 	Spans    []Span
 }
 
-// Detector scans texts. It is safe for concurrent use.
-type Detector struct{}
-
 // Config chooses how a detector decides; the zero value is the default.
 type Config struct {
 	// Threshold is the score from which a text is flagged; 0 means the one
 	// that the model was calibrated for.
 	Threshold float64
+	// Model replaces the built-in one; nil keeps it.
+	Model *Model
+}
+
+// Detector scans texts. It is safe for concurrent use.
+type Detector struct {
+	cfg  Config
+	pool sync.Pool
 }
 
 // New is a detector. Its tables are loaded by the first scan.
-func New(Config) *Detector { return &Detector{} }
+func New(cfg Config) *Detector { return &Detector{cfg: cfg} }
 
 var shared Detector
 
 // Default is the detector that everything shares.
 func Default() *Detector { return &shared }
 
-// Scan reads text and says what it found.
-func (d *Detector) Scan(string) Report { return Report{} }
+func (d *Detector) scanner() *scanner {
+	if s, ok := d.pool.Get().(*scanner); ok {
+		return s
+	}
+	m := d.cfg.Model
+	if m == nil {
+		m = embedded()
+	}
+	return newScanner(m)
+}
+
+// Scan reads text and says what it found. Families and spans are those of a
+// flagged text; spans are in order and at most 64.
+func (d *Detector) Scan(text string) Report {
+	s := d.scanner()
+	defer d.pool.Put(s)
+	s.run(text, nil)
+	odds := s.model.odds(s.best)
+	r := Report{Score: Sigmoid(odds), Flagged: odds >= s.model.Threshold}
+	if d.cfg.Threshold > 0 {
+		r.Flagged = r.Score >= d.cfg.Threshold
+	}
+	if r.Flagged {
+		s.explain(&r)
+	}
+	return r
+}
+
+// explain adds what fired to the report of a flagged text.
+func (s *scanner) explain(r *Report) {
+	for _, h := range s.hits {
+		rule := &s.prog.rules[s.prog.pats[h.pat].rule]
+		if rule.Severity != Low {
+			r.Spans = append(r.Spans, Span{h.start, h.end, rule.ID, rule.Family, rule.Severity})
+		}
+	}
+	if len(r.Spans) == 0 {
+		r.Spans = []Span{{s.from, s.to, "model", Paraphrase, Medium}}
+	}
+	slices.SortFunc(r.Spans, func(a, b Span) int { return cmp.Or(a.Start-b.Start, a.End-b.End, strings.Compare(a.Rule, b.Rule)) })
+	r.Spans = slices.Compact(r.Spans)
+	for _, sp := range r.Spans {
+		if !slices.Contains(r.Families, sp.Family) {
+			r.Families = append(r.Families, sp.Family)
+		}
+	}
+	slices.Sort(r.Families)
+}

