@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chitin-sh/chitin/config"
+	"github.com/chitin-sh/chitin/external"
+	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/journal"
+	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/session"
+	"github.com/chitin-sh/chitin/toolpolicy"
+)
+
+// policy shows the corridor a compiled engine.
+type policy struct{ *toolpolicy.Engine }
+
+// Trace is the whole trace of a decision.
+func (p policy) Trace(c gateway.Caller, q *toolpolicy.Query) []toolpolicy.Step {
+	return p.Explain(c, q).Trace
+}
+
+// places shows the corridor the sandbox manager.
+type places struct {
+	boxes *sandbox.Manager
+	app   *App
+}
+
+// Facts says how a session's tools would run.
+func (p places) Facts(agent string, main bool) (sandboxed, readOnly bool) {
+	c := p.app.live.Load().sandbox(agent)
+	return c.Sandboxed(main), c.WorkspaceAccess == "ro"
+}
+
+// Choose finds the place of one granted call.
+func (p places) Choose(ctx context.Context, g toolpolicy.Grant, s session.Session, needBox bool) (sandbox.Place, error) {
+	return p.boxes.Choose(ctx, g, sandbox.SessionRef{
+		Key: s.Key.String(), Agent: s.Key.Agent, Tenant: s.Tenant, Main: s.Key.Main(),
+		WorkspaceDir: p.app.workspace(s.Tenant, s.Key.Agent),
+	}, needBox)
+}
+
+// sealer is layer 5 for the corridor.
+type sealer struct{ cfg external.Config }
+
+// Seal wraps a text and says what was flagged in it.
+func (s sealer) Seal(source, text string) (wrapped, label string, flagged []string) {
+	sealed := external.Wrap(text, external.Meta{Source: source}, s.cfg.Options()...)
+	for _, f := range sealed.Report().Families {
+		flagged = append(flagged, string(f))
+	}
+	return sealed.Text(), sealed.Label().String(), flagged
+}
+
+// agents knows the configured agents.
+type agents struct{ *config.Loaded }
+
+// Default is the agent of calls that name none.
+func (a agents) Default() string { return a.DefaultAgent() }
+
+// Known reports whether an agent may be named.
+func (a agents) Known(id string) bool {
+	_, ok := a.Agent(id)
+	return ok
+}
+
+// refused records refusals at the gate, folded so that a flood stays a line.
+func (a *App) refused(e gateway.RefusalEvent) {
+	detail, _ := json.Marshal(map[string]any{"client": e.Client, "route": e.Route, "status": e.Status, "count": e.Count})
+	a.note(&journal.Entry{Event: "auth.refused", Verdict: "deny", Reason: string(e.Reason), Surface: "http", Detail: detail})
+}
+
+// boxEvent records what happens to sandboxes.
+func (a *App) boxEvent(e sandbox.Event) {
+	if e.Kind == "progress" {
+		a.log.Info("sandbox: " + e.Text)
+		return
+	}
+	detail, _ := json.Marshal(map[string]any{"box": e.Box, "backend": e.Backend, "scope": e.Owner.Scope, "key": e.Owner.Key, "text": a.redactor.String(e.Text)})
+	entry := &journal.Entry{Event: "sandbox." + e.Kind, Tenant: e.Owner.Tenant, Detail: detail}
+	if e.Critical {
+		entry.Reason = "critical"
+		a.log.Error("sandbox: " + e.Text)
+	}
+	if _, err := a.journal.Write(entry); err != nil {
+		a.log.Error("journal refused a record", "err", err)
+	}
+}
