@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/chitin-sh/chitin/gateway/internal/mutate"
 	"github.com/chitin-sh/chitin/gateway/internal/ucred"
 )
 
@@ -74,4 +75,10 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 func FromContext(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c
+}
+
+// WithConn pretends, for tests, that a request came over a connection. Its
+// parameter's type is internal to the gateway's folder.
+func WithConn(ctx context.Context, _ mutate.Key, c Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, &c)
 }

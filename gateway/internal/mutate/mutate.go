@@ -22,6 +22,8 @@ const (
 	Narrowing
 	Loopback
 	Tailscale
-	Tenant
 	Expiry
 )
+
+// Key is what only the gateway's folder can pass.
+type Key struct{}
