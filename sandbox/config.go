@@ -9,7 +9,7 @@ type Config struct {
 	Mode            string       `yaml:"mode,omitempty" json:"mode,omitempty" doc:"Which sessions run in a sandbox: off none, non-main only sub-agents and background work, all every session." enum:"off,non-main,all" default:"all"`
 	Scope           string       `yaml:"scope,omitempty" json:"scope,omitempty" doc:"Who shares one sandbox: each session, each agent, or everything of one tenant. Tenants never share." enum:"session,agent,shared" default:"agent"`
 	WorkspaceAccess string       `yaml:"workspaceAccess,omitempty" json:"workspaceAccess,omitempty" doc:"The agent's workspace inside the sandbox: none gives an own empty directory, ro mounts it read-only, rw writable." enum:"none,ro,rw" default:"none"`
-	Backend         string       `yaml:"backend,omitempty" json:"backend,omitempty" doc:"What isolates: auto takes the strongest that answers here." enum:"auto,docker,podman,gvisor,namespace" default:"auto"`
+	Backend         string       `yaml:"backend,omitempty" json:"backend,omitempty" doc:"What isolates: auto takes the first that answers here and reaches minTier, a container engine before what is built in." enum:"auto,docker,podman,gvisor,namespace" default:"auto"`
 	MinTier         string       `yaml:"minTier,omitempty" json:"minTier,omitempty" doc:"Weakest isolation that may be used; a call is refused rather than run below it." enum:"namespace,container,gvisor" default:"namespace"`
 	Docker          DockerConfig `yaml:"docker,omitempty" json:"docker,omitzero" doc:"How a sandbox is made. These options and no others; whatever else an engine knows is refused."`
 	Tools           ToolsConfig  `yaml:"tools,omitempty" json:"tools,omitzero" doc:"Which tools a sandboxed session may use."`

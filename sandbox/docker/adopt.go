@@ -44,9 +44,11 @@ func (e *Engine) Adopt(ctx context.Context, r sandbox.Request) (sandbox.Box, err
 	if err != nil {
 		return nil, err
 	}
+	// A box from the warm pool was started before it had an owner; the record
+	// in our own directory says whose it became.
 	i := slices.IndexFunc(items, func(c container.Summary) bool {
 		return c.Labels[labelBox] == r.ID && c.State == container.StateRunning && c.Labels[labelHash] == r.Spec.Hash() &&
-			c.Labels[labelTenant] == r.Owner.Tenant && c.Labels[labelKey] == r.Owner.Key
+			(c.Labels[labelKey] == "" || c.Labels[labelTenant] == r.Owner.Tenant && c.Labels[labelKey] == r.Owner.Key)
 	})
 	if i < 0 {
 		return nil, fmt.Errorf("%w: no container of that name and profile runs", sandbox.ErrGone)

@@ -24,7 +24,7 @@ type server struct {
 	byID  map[uint32]*proc
 	byPID map[int]*proc
 	wake  *sync.Cond // a child was started
-	kids  int
+	begun uint64 // children started so far
 }
 
 func newServer(null int, nonce string) *server {
@@ -160,7 +160,7 @@ func (s *server) start(id uint32, c *proto.Command, fds []int) {
 	if err == nil {
 		pr.pid = pid
 		s.byID[id], s.byPID[pid] = pr, pr
-		s.kids++
+		s.begun++
 		s.wake.Signal()
 	}
 	s.mu.Unlock()
@@ -189,6 +189,7 @@ func (s *server) failed(id uint32, err error) {
 
 // reap waits for every child there ever is, ours and those orphaned to us.
 func (s *server) reap() {
+	seen := uint64(0)
 	for {
 		var ws syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &ws, 0, nil)
@@ -196,11 +197,11 @@ func (s *server) reap() {
 			continue
 		}
 		s.mu.Lock()
-		if err != nil { // no child at all: sleep until one is started
-			s.kids = 0
-			for s.kids == 0 {
+		if err != nil { // no child at all: sleep until one has been started since
+			for s.begun == seen {
 				s.wake.Wait()
 			}
+			seen = s.begun
 			s.mu.Unlock()
 			continue
 		}

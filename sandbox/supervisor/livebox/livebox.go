@@ -32,14 +32,17 @@ type Box struct {
 	o     Options
 	files *files
 	used  atomic.Int64
+	mu    sync.Mutex // guards the owner in o.Info
 	once  sync.Once
 	err   error
 }
 
 var (
-	_ sandbox.Box     = (*Box)(nil)
-	_ sandbox.Watched = (*Box)(nil)
-	_ sandbox.Idler   = (*Box)(nil)
+	_ sandbox.Box        = (*Box)(nil)
+	_ sandbox.Watched    = (*Box)(nil)
+	_ sandbox.Idler      = (*Box)(nil)
+	_ sandbox.Assignable = (*Box)(nil)
+	_ sandbox.Resetter   = (*Box)(nil)
 )
 
 // New wraps a connected supervisor.
@@ -50,9 +53,21 @@ func New(o Options) *Box {
 	return b
 }
 
+// Assign gives a box from the pool its owner.
+func (b *Box) Assign(o sandbox.Owner) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.o.Info.Tenant, b.o.Info.Scope, b.o.Info.Key = o.Tenant, o.Scope, o.Key
+}
+
+// Reset stops everything that runs inside.
+func (b *Box) Reset() error { return b.o.Conn.Reset() }
+
 // Info describes the box.
 func (b *Box) Info() sandbox.Info {
+	b.mu.Lock()
 	i := b.o.Info
+	b.mu.Unlock()
 	i.LastUsed = time.Unix(0, b.used.Load())
 	return i
 }

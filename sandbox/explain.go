@@ -1,0 +1,65 @@
+package sandbox
+
+import "context"
+
+// Explanation says what an agent's calls would run in, and why.
+type Explanation struct {
+	Agent     string         `json:"agent"`
+	Mode      string         `json:"mode"`
+	Sandboxed bool           `json:"sandboxed"` // of a main session
+	Scope     string         `json:"scope"`
+	Access    string         `json:"workspaceAccess"`
+	MinTier   string         `json:"minTier"`
+	Backend   string         `json:"backend,omitempty"` // chosen
+	Tier      string         `json:"tier,omitempty"`
+	Profile   string         `json:"profile,omitempty"`
+	Spec      *Spec          `json:"spec,omitempty"`
+	Reason    string         `json:"reason"`
+	Dangerous []string       `json:"dangerous,omitempty"`
+	Backends  []BackendState `json:"backends"`
+}
+
+// BackendState is one backend's status by name.
+type BackendState struct {
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+}
+
+// Explain says what an agent's calls would run in. It makes nothing.
+func (m *Manager) Explain(ctx context.Context, agent string) Explanation {
+	cfg := m.o.ConfigFor(agent).Resolve()
+	e := Explanation{Agent: agent, Mode: cfg.Mode, Sandboxed: cfg.Sandboxed(true), Scope: cfg.Scope, Access: cfg.WorkspaceAccess,
+		MinTier: cfg.MinTier, Dangerous: cfg.DangerousKeys()}
+	for _, b := range m.o.Backends {
+		e.Backends = append(e.Backends, BackendState{b.Name(), b.Status(ctx)})
+	}
+	be, st, err := m.pick(ctx, cfg)
+	if err != nil {
+		e.Reason = err.Error()
+		return e
+	}
+	e.Backend, e.Tier = be.Name(), string(specTier(st.Tier, cfg.Docker.Runtime))
+	spec, err := BuildSpec(cfg, be.Name(), "", nil)
+	if err != nil {
+		e.Reason = err.Error()
+		return e
+	}
+	e.Spec, e.Profile = &spec, spec.Profile()
+	switch {
+	case cfg.Backend != "auto":
+		e.Reason = "the configuration names this backend"
+	default:
+		e.Reason = "the first backend that answers here and reaches minTier"
+	}
+	return e
+}
+
+// BackendNamed finds a backend.
+func (m *Manager) BackendNamed(name string) Backend {
+	for _, b := range m.o.Backends {
+		if b.Name() == name {
+			return b
+		}
+	}
+	return nil
+}
