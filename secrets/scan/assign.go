@@ -26,12 +26,11 @@ func (p *pass) assignment(sep int, equals bool) {
 	if bytes.HasPrefix(v, []byte("-----BEGIN ")) {
 		return // the header is an anchor of its own
 	}
-	if d := p.e.judge(key, v, quoted || wrap != 0); d.rule != "" {
+	d := p.e.judge(key, v, quoted || wrap != 0)
+	if d.rule != "" {
 		p.add(d.rule, vs+d.from, vs+d.to, key)
-		p.skip = ve
-		return
 	}
-	if isReference(v) || isPublic(v) {
+	if d.rule != "" || d.done {
 		p.skip = ve
 	}
 }

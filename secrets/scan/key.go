@@ -122,7 +122,7 @@ func secretKeyOf(prev string) bool {
 // keyishWord is a name whose value is secret when it looks random.
 func keyishWord(w string) bool {
 	switch w {
-	case "key", "keys", "auth", "webhook", "hook", "jwt", "signature", "sig", "salt", "cookie", "session", "identity", "private", "priv", "signing", "encryption", "login", "access",
+	case "key", "keys", "htpasswd", "auth", "webhook", "hook", "jwt", "salt", "cookie", "session", "identity", "private", "priv", "signing", "encryption", "login", "access",
 		"refresh", "admin", "oauth", "license", "licence", "kubeconfig", "pem", "authentication", "passkey", "vault", "pepper", "pin", "secure", "crypt", "unlock", "invite", "activation", "bot", "api":
 		return true
 	}
@@ -158,7 +158,7 @@ func aboutWord(w string) bool {
 		"issuer", "audience", "aud", "description", "desc", "title", "comment", "message", "text", "image", "img", "icon", "favicon", "logo", "avatar", "primary", "foreign", "sort", "partition", "cache",
 		"s3", "object", "row", "index", "author", "size", "bits", "usage", "budget", "price", "cost", "per", "total", "rotation", "strength", "manager", "class", "kind", "style", "model", "locale", "lang",
 		"rule", "rules", "regex", "pattern", "schema", "status", "region", "zone", "validator", "validation", "selector", "attribute", "column", "table", "page", "cursor", "next", "previous", "offset",
-		"copyright", "resolved", "tag", "branch", "snapshot", "sum":
+		"copyright", "identifier", "resolved", "tag", "branch", "snapshot", "sum":
 		return true
 	}
 	return false

@@ -19,6 +19,9 @@ func prefixed(v []byte) bool {
 	if parts == 0 || len(body) < 16 {
 		return false
 	}
+	if dot := bytes.LastIndexByte(v, '.'); dot >= 0 && len(v)-dot <= 6 {
+		return false // a file name
+	}
 	s := measure(body)
 	switch {
 	case s.digit == 0 || s.letters() == 0 || s.space > 0 || !s.base64 && bytes.IndexByte(body, '.') < 0:

@@ -1,9 +1,6 @@
 package scan
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // isReference reports a value that says where the secret is instead of being
 // it: a variable, a template, a vault address, a tag, an encrypted value.
@@ -57,17 +54,21 @@ func hasReferenceScheme(v []byte) bool {
 	if i < 2 {
 		return bytes.HasPrefix(v, []byte("projects/")) && bytes.Contains(v, []byte("/secrets/"))
 	}
-	scheme := strings.ToLower(string(v[:i]))
-	if rest, ok := strings.CutPrefix(scheme, "ref+"); ok {
-		return rest != ""
+	var buf [96]byte
+	scheme := lower(buf[:0], v[:i])
+	if bytes.HasPrefix(scheme, []byte("ref+")) {
+		return true
 	}
-	switch scheme {
+	switch string(scheme) {
 	case "env", "environment", "var", "vault", "secret", "secrets", "secretref", "file", "op", "bws", "bw", "keyring", "keychain", "ssm", "sm", "awssm", "awsssm", "aws", "asm", "gcpsm", "gcp", "gsm", "azurekeyvault", "akv", "azkv", "kv",
 		"doppler", "infisical", "pass", "gopass", "sops", "lastpass", "lpass", "dashlane", "akeyless", "conjur", "summon", "chamber", "valsref", "arn", "resolve", "sealed", "encrypted", "enc", "cyberark", "1password", "onepassword", "exec", "cmd", "store", "k8s", "kms", "credstash", "berglas", "teller", "spring", "configmap", "parameterstore", "consul", "etcd", "tpm":
 		return true
 	}
 	return false
 }
+
+// placeholderWords are parts of what people write until they have the secret.
+var placeholderWords = [...]string{"your", "changeme", "change_me", "change-me", "change this", "changeit", "replace", "insert", "placeholder", "redacted", "xxxx", "****", "....", "todo", "fixme", "example", "dummy", "enter your", "goes_here", "goes-here", "goes here", "put_", "put-", "fill_", "fill-", "not-a-real", "notreal", "sample", "masked", "some-secret", "somesecret", "supersecret", "my-secret", "mysecret", "secret-here", "undefined", "<", "%s%s"}
 
 // isPlaceholder reports a value that stands where a secret is to be written.
 func isPlaceholder(v []byte, s shape) bool {
@@ -76,7 +77,7 @@ func isPlaceholder(v []byte, s shape) bool {
 	}
 	var buf [96]byte
 	low := lower(buf[:0], v)
-	for _, w := range []string{"your", "changeme", "change_me", "change-me", "change this", "changeit", "replace", "insert", "placeholder", "redacted", "xxxx", "****", "....", "todo", "fixme", "example", "dummy", "enter your", "goes_here", "goes-here", "goes here", "put_", "put-", "fill_", "fill-", "not-a-real", "notreal", "sample", "masked", "some-secret", "somesecret", "supersecret", "my-secret", "mysecret", "secret-here", "undefined", "<", "…"} {
+	for _, w := range placeholderWords {
 		if i := bytes.Index(low, []byte(w)); i >= 0 && (len(v) <= 64 || len(w) >= 8) && standsOut(low, i, len(w)) {
 			return true
 		}
@@ -91,7 +92,7 @@ func isPlaceholder(v []byte, s shape) bool {
 // standsOut reports whether a word in a value is a word of its own: at an
 // edge, beside punctuation, or four of a kind.
 func standsOut(low []byte, at, n int) bool {
-	if n > 4 || low[at] == low[at+1] {
+	if n > 4 || n > 1 && low[at] == low[at+1] {
 		return true
 	}
 	before := at == 0 || !isAlnum(low[at-1])
@@ -116,7 +117,7 @@ func isPublic(v []byte) bool {
 	if isCryptHash(v) {
 		return true
 	}
-	for _, p := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "age1", "pk_live_", "pk_test_", "pk_prod_", "pk.", "pk-", "pub_", "pub-", "pubkey-", "sha1-", "sha256-", "sha384-", "sha512-", "sha1:", "sha256:", "sha384:", "sha512:", "md5:", "blake2b:", "urn:", "data:", "W/\"", "-----BEGIN PUBLIC", "-----BEGIN CERT", "-----BEGIN RSA PUBLIC", "-----BEGIN PGP PUBLIC", "publishable_", "pbkdf2", "{SSHA", "{SHA", "$", "FLWPUBK"} {
+	for _, p := range publicPrefixes(v[0]) {
 		if len(v) > len(p) && string(v[:len(p)]) == p {
 			return true
 		}
@@ -124,15 +125,53 @@ func isPublic(v []byte) bool {
 	return publishable(v)
 }
 
-// publishable reports a prefix such as acme_pk_live_ or acme_public_.
+// publicPrefixes are the beginnings of public things, by their first byte.
+func publicPrefixes(c byte) []string {
+	switch c {
+	case 's':
+		return []string{"ssh-", "sk-ssh-", "sha1-", "sha256-", "sha384-", "sha512-", "sha1:", "sha256:", "sha384:", "sha512:"}
+	case 'e':
+		return []string{"ecdsa-sha2-"}
+	case 'a':
+		return []string{"age1"}
+	case 'p':
+		return []string{"pub-", "pubkey-", "pbkdf2"}
+	case 'm':
+		return []string{"md5:"}
+	case 'b':
+		return []string{"blake2b:"}
+	case 'u':
+		return []string{"urn:"}
+	case 'd':
+		return []string{"data:"}
+	case 'W':
+		return []string{`W/"`}
+	case 'F':
+		return []string{"FLWPUBK"}
+	case '-':
+		return []string{"-----BEGIN PUBLIC", "-----BEGIN CERT", "-----BEGIN RSA PUBLIC", "-----BEGIN PGP PUBLIC"}
+	case '{':
+		return []string{"{SSHA", "{SHA"}
+	}
+	return nil
+}
+
+// publishable reports a prefix such as pk_live_, acme_pk_live_ or
+// acme_public_. A lone pk before a number is somebody's personal key.
 func publishable(v []byte) bool {
-	for part := range bytes.FieldsFuncSeq(v[:min(len(v), 32)], func(r rune) bool { return r == '_' || r == '-' || r == '.' }) {
-		switch string(part) {
-		case "pk", "pub", "public", "publishable", "PUB", "PUBLIC":
-			return true
-		}
-		if len(part) > 12 {
+	rest := v[:min(len(v), 32)]
+	for len(rest) > 0 {
+		i := bytes.IndexAny(rest, "_-.")
+		if i < 0 || i > 12 {
 			return false
+		}
+		part := rest[:i]
+		rest = rest[i+1:]
+		switch string(part) {
+		case "pub", "public", "publishable", "PUB", "PUBLIC":
+			return true
+		case "pk":
+			return len(rest) == 0 || !isDigit(rest[0])
 		}
 	}
 	return false

@@ -176,5 +176,7 @@ var ownRules = [...]rule{
 	{id: "mailgun-private-api-token", regex: `\b(key-[0-9a-f]{32})\b`, keywords: []string{"key-"}, entropy: 3},
 	{id: "mailchimp-api-key", regex: `\b([0-9a-f]{32}-us\d{1,2})\b`, keywords: []string{"-us1", "-us2", "-us3", "-us4", "-us5", "-us6", "-us7", "-us8", "-us9"}, entropy: 3},
 	{id: "atlassian-api-token", regex: `\b(ATATT3[\w=-]{60,})`, keywords: []string{"atatt3"}, entropy: 3},
+	{id: "azure-sas-signature", regex: `[?&]sig=([A-Za-z0-9%+/=_-]{43,})`, keywords: []string{"sig="}, entropy: 3},
+	{id: "tencent-secret-id", regex: `\b(AKID[A-Za-z0-9]{32})\b`, keywords: []string{"akid"}, entropy: 3},
 	{id: "bitbucket-app-password", regex: `\b(AT(?:BB|CTT)[\w=-]{28,})`, keywords: []string{"atbb", "atctt"}, entropy: 3},
 }

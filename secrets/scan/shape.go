@@ -1,40 +1,47 @@
 package scan
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // shape is what one pass over a value shows.
 type shape struct {
 	n, lower, upper, digit, symbol, space int
 	distinct, longestRepeat               int
-	hex, base64, ascii                    bool
+	base64, ascii                         bool
 	entropy                               float64 // Shannon, bits a byte
 }
 
 // measure counts a value. Only its first 512 bytes are looked at.
 func measure(v []byte) shape {
-	s := shape{n: len(v), hex: true, base64: true, ascii: true}
+	s := shape{n: len(v), base64: true, ascii: true}
 	if len(v) > 512 {
 		v = v[:512]
 	}
-	var count [256]uint16
+	var count [128]uint16
 	run := 0
 	for i, c := range v {
-		count[c]++
-		switch {
-		case isLower(c):
+		count[c&127]++
+		switch kinds[c] {
+		case kindLower:
 			s.lower++
-		case isUpper(c):
+		case kindUpper:
 			s.upper++
-		case isDigit(c):
+		case kindDigit:
 			s.digit++
-		case isSpace(c):
+		case kindSpace:
 			s.space++
+			s.base64 = false
+		case kindBase64:
+			s.symbol++
+		case kindSymbol:
+			s.symbol++
+			s.base64 = false
 		default:
 			s.symbol++
+			s.base64, s.ascii = false, false
 		}
-		s.hex = s.hex && isHex(c)
-		s.base64 = s.base64 && (isAlnum(c) || c == '+' || c == '/' || c == '=' || c == '-' || c == '_')
-		s.ascii = s.ascii && c >= 0x20 && c < 0x7f
 		if i > 0 && v[i-1] == c {
 			run++
 		} else {
@@ -42,16 +49,66 @@ func measure(v []byte) shape {
 		}
 		s.longestRepeat = max(s.longestRepeat, run)
 	}
-	total := float64(len(v))
+	// H = log n - (1/n) sum of k log k.
+	var sum float64
 	for _, n := range count {
 		if n > 0 {
 			s.distinct++
-			p := float64(n) / total
-			s.entropy -= p * math.Log2(p)
+			sum += nLogN(int(n))
 		}
+	}
+	if n := len(v); n > 0 {
+		s.entropy = (nLogN(n) - sum) / float64(n)
 	}
 	return s
 }
+
+const (
+	kindOther = iota
+	kindLower
+	kindUpper
+	kindDigit
+	kindSpace
+	kindBase64
+	kindSymbol
+)
+
+// kinds is the kind of every byte.
+var kinds = func() (k [256]uint8) {
+	for c := range k {
+		switch b := byte(c); {
+		case isLower(b):
+			k[c] = kindLower
+		case isUpper(b):
+			k[c] = kindUpper
+		case isDigit(b):
+			k[c] = kindDigit
+		case isSpace(b):
+			k[c] = kindSpace
+		case b == '+' || b == '/' || b == '=' || b == '-' || b == '_':
+			k[c] = kindBase64
+		case b > 0x20 && b < 0x7f:
+			k[c] = kindSymbol
+		}
+	}
+	return k
+}()
+
+// nLogN is n times its binary logarithm, from a table for the usual lengths.
+func nLogN(n int) float64 {
+	if t := logTable(); n < len(t) {
+		return t[n]
+	}
+	return float64(n) * math.Log2(float64(n))
+}
+
+var logTable = sync.OnceValue(func() *[513]float64 {
+	var t [513]float64
+	for n := 2; n < len(t); n++ {
+		t[n] = float64(n) * math.Log2(float64(n))
+	}
+	return &t
+})
 
 // classes is how many kinds of characters there are.
 func (s shape) classes() int {

@@ -66,7 +66,7 @@ func wordScore(w []byte) float64 {
 			score += pairRare
 		}
 	}
-	return max(score, -6)
+	return max(score, -3)
 }
 
 func isLower(c byte) bool  { return 'a' <= c && c <= 'z' }
