@@ -68,37 +68,40 @@ type App struct {
 
 // New prepares a gateway: state directory, lock, configuration, secrets,
 // rooms. Nothing listens yet. Whatever it opened is closed when it fails.
-func New(ctx context.Context, opts Options) (a *App, err error) {
-	a = &App{opts: opts, began: time.Now(), failed: make(chan error, 4)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.undo.run(context.WithoutCancel(ctx)))
-		}
-	}()
-	if err = prepareState(opts.StateDir); err != nil {
-		return nil, err
+func New(ctx context.Context, opts Options) (*App, error) {
+	a := &App{opts: opts, began: time.Now(), failed: make(chan error, 4)}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.undo.run(context.WithoutCancel(ctx)))
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) error {
+	opts := a.opts
+	if err := prepareState(opts.StateDir); err != nil {
+		return err
 	}
 	lock, err := lockState(opts.StateDir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	a.undo.add("lock", closing(lock.Close))
 	envToken := strings.TrimSpace(opts.Getenv("CHITIN_GATEWAY_TOKEN")) != ""
 	if a.made, err = firstStart(opts.StateDir, opts.ConfigPath, envToken); err != nil {
-		return nil, err
+		return err
 	}
 	loaded, err := config.Load(opts.ConfigPath)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, step := range []func(context.Context, *config.Loaded) error{
 		a.openLog, a.openState, a.openSecrets, a.openRooms, a.openGate,
 	} {
 		if err = step(ctx, loaded); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return a, nil
+	return nil
 }
 
 // openLog makes the logger; every line goes through the redactor.
@@ -187,3 +190,5 @@ func (a *App) Stop(ctx context.Context) error {
 func (a *App) Failed() <-chan error { return a.failed }
 
 func (a *App) journalDir() string { return filepath.Join(a.opts.StateDir, journal.DirName) }
+
+func (a *App) version() string { return version.String() }

@@ -15,7 +15,6 @@ import (
 	"github.com/chitin-sh/chitin/gateway"
 	gatewayall "github.com/chitin-sh/chitin/gateway/all"
 	"github.com/chitin-sh/chitin/gateway/token"
-	"github.com/chitin-sh/chitin/internal/version"
 	"github.com/chitin-sh/chitin/journal"
 	"github.com/chitin-sh/chitin/server/httpapi"
 	"github.com/chitin-sh/chitin/server/mcpapi"
@@ -123,14 +122,14 @@ func (a *App) background(ctx context.Context) error {
 
 func (a *App) handler(l *config.Loaded) *httpapi.Server {
 	return httpapi.New(httpapi.Deps{
-		Guard: a.guard, Invoke: a.runner, Version: version.String(), Log: a.log,
+		Guard: a.guard, Invoke: a.runner, Version: a.version(), Log: a.log,
 		HSTS:  l.Gateway.HTTP.SecurityHeaders.StrictTransportSecurity,
 		Ready: a.ready, Started: a.started, HasAction: a.hasAction,
 		MCP: mcpapi.New(mcpapi.Deps{
 			Corridor: a.runner, Generation: a.generation.Load, Alive: a.guard.Alive,
-			Journal: a.recent, Version: version.String(), Log: a.log,
+			Journal: a.recent, Version: a.version(), Log: a.log,
 		}),
-		Metrics: a.metrics(),
+		Metrics: a.metrics(), WS: a.webSocket(),
 	})
 }
 

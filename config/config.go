@@ -12,6 +12,7 @@ import (
 	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/secrets"
+	"github.com/chitin-sh/chitin/server/hooks"
 	"github.com/chitin-sh/chitin/toolpolicy"
 )
 
@@ -22,7 +23,7 @@ type Config struct {
 	Agents   Agents            `yaml:"agents,omitempty" doc:"The agents and, with their sandboxes, layer 3: where tools run."`
 	Secrets  secrets.Config    `yaml:"secrets,omitempty" doc:"Layer 4: where references to secrets are resolved."`
 	External external.Config   `yaml:"external,omitempty" doc:"Layer 5: how text from outside is marked and looked at."`
-	Hooks    Hooks             `yaml:"hooks,omitempty" doc:"Webhooks under /hooks."`
+	Hooks    hooks.Config      `yaml:"hooks,omitempty" doc:"Webhooks under /hooks."`
 	Security Security          `yaml:"security,omitempty" doc:"Layer 6: the security audit."`
 	Logging  Logging           `yaml:"logging,omitempty" doc:"Logs and redaction."`
 }
@@ -46,12 +47,6 @@ type Agent struct {
 	Model     string                 `yaml:"model,omitempty" doc:"Model of agent turns, as provider/model."`
 	Sandbox   sandbox.Config         `yaml:"sandbox,omitempty" doc:"Where the agent's tools run."`
 	Tools     toolpolicy.AgentConfig `yaml:"tools,omitempty" doc:"Tools of this agent, within those allowed globally."`
-}
-
-// Hooks is the key "hooks".
-type Hooks struct {
-	Enabled bool          `yaml:"enabled,omitempty" doc:"Accept POST /hooks/<name>."`
-	Token   secrets.Field `yaml:"token,omitempty" doc:"Token of the hooks, as a reference; not the gateway's own."`
 }
 
 // Security is the key "security".

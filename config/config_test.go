@@ -47,7 +47,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"room's own rule", "agents:\n  entries:\n    BAD: {}\n", "agents.entries.BAD: is not an agent id"},
 		{"workspace", "agents: {defaults: {workspace: ../x}}\n", "agents.defaults.workspace: is not an absolute, clean path"},
 		{"two defaults", "agents: {entries: {a: {default: true}, b: {default: true}}}\n", "two agents are marked default"},
-		{"hooks", "hooks: {enabled: true}\n", "hooks.token: hooks are enabled without a token"},
+		{"hooks", "hooks: {enabled: true}\n", "hooks.token: hooks are enabled and have no token"},
 		{"waiver", "security: {audit: {waivers: [{checkId: x}]}}\n", "security.audit.waivers[0]: a waiver needs a reason"},
 		{"sandbox mode", "agents:\n  defaults:\n    sandbox:\n      mode: sometimes\n", "c.yml:4:13"},
 	} {

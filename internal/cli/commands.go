@@ -1,12 +1,20 @@
 package cli
 
 import (
+	"context"
+
+	"github.com/chitin-sh/chitin/app"
+	"github.com/chitin-sh/chitin/internal/cli/approvalscmd"
 	"github.com/chitin-sh/chitin/internal/cli/callcmd"
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
 	"github.com/chitin-sh/chitin/internal/cli/configcmd"
+	"github.com/chitin-sh/chitin/internal/cli/contentcmd"
 	"github.com/chitin-sh/chitin/internal/cli/doctorcmd"
 	"github.com/chitin-sh/chitin/internal/cli/journalcmd"
+	"github.com/chitin-sh/chitin/internal/cli/policycmd"
+	"github.com/chitin-sh/chitin/internal/cli/securitycmd"
 	"github.com/chitin-sh/chitin/internal/cli/servecmd"
+	"github.com/chitin-sh/chitin/internal/cli/tokencmd"
 	"github.com/spf13/cobra"
 )
 
@@ -17,7 +25,10 @@ func add(root *cobra.Command, env *cliutil.Env) {
 		cmds []*cobra.Command
 	}{
 		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env)}},
-		{"layers", []*cobra.Command{}},
+		{"layers", []*cobra.Command{
+			tokencmd.New(env), policycmd.New(env, policy(env)), approvalscmd.New(env, nil),
+			contentcmd.New(env), securitycmd.New(env),
+		}},
 		{"keep", []*cobra.Command{configcmd.New(env), journalcmd.New(env), doctorcmd.New(env), versionCommand(env)}},
 	}
 	for _, g := range groups {
@@ -25,5 +36,20 @@ func add(root *cobra.Command, env *cliutil.Env) {
 			c.GroupID = g.id
 			root.AddCommand(c)
 		}
+	}
+}
+
+// policy gives the policy commands the effective policy.
+func policy(env *cliutil.Env) policycmd.Load {
+	return func(context.Context) (*policycmd.Loaded, error) {
+		path, err := env.ConfigPath()
+		if err != nil {
+			return nil, err
+		}
+		p, err := app.LoadPolicy(path)
+		if err != nil {
+			return nil, cliutil.WithHint(err, "chitin config validate")
+		}
+		return &policycmd.Loaded{Engine: p.Engine, Tools: p.Tools, Facts: p.Facts, Tests: p.Tests()}, nil
 	}
 }
