@@ -6,7 +6,10 @@ import (
 	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/gateway/gatewaytest"
 	"github.com/chitin-sh/chitin/toolpolicy"
+	"github.com/chitin-sh/chitin/toolpolicy/shell"
 )
+
+var shellList, _ = shell.New(shell.Options{})
 
 // tools is a registry like the real one.
 var tools = []string{

@@ -1,6 +1,9 @@
 package toolpolicy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // bits is a set of tool indexes.
 type bits []uint64
@@ -74,13 +77,10 @@ func (v *vocabulary) matches(e, name string, deny bool) bool {
 	case e == name:
 		return true
 	}
-	if members, ok := v.groups[e]; ok {
-		for _, m := range members {
-			if m == name || sameTool(m, name) {
-				return true
-			}
+	for _, m := range v.groups[e] {
+		if m == name || sameTool(m, name) {
+			return true
 		}
-		return false
 	}
 	return sameTool(e, name)
 }
@@ -110,64 +110,69 @@ type list struct {
 	profile string
 }
 
-// compileList marks every tool that the policy lets through.
+// compileList marks every tool that the policy lets through. It goes through
+// the entries once and finds the tools of each by lookup, so that lists of
+// thousands of entries compile in little time.
 func (v *vocabulary) compileList(p Policy, key string) *list {
-	l := &list{pass: newBits(len(v.names)), policy: normal(p), key: key}
-	exact, rest := v.split(l.policy.Allow)
-	denyExact, denyRest := v.split(l.policy.Deny)
-	for i, name := range v.names {
-		if v.passes(l.policy.Allow != nil, name, exact, rest, denyExact, denyRest) {
-			l.pass.set(int32(i))
+	l := &list{policy: normal(p), key: key}
+	n := len(v.names)
+	allow, deny := fullBits(n), newBits(n)
+	if l.policy.Allow != nil {
+		allow = newBits(n)
+		for _, e := range l.policy.Allow {
+			v.mark(allow, e, false)
+			if v.matches(e, "write", false) {
+				v.markName(allow, "apply_patch")
+			}
 		}
+	}
+	for _, e := range l.policy.Deny {
+		v.mark(deny, e, true)
+	}
+	l.pass = newBits(n)
+	for i := range l.pass {
+		l.pass[i] = allow[i] &^ deny[i]
 	}
 	return l
 }
 
-// split separates plain names, which are looked up, from globs and groups,
-// which are tried one by one. Lists of thousands of names compile in linear
-// time.
-func (v *vocabulary) split(entries []string) (exact map[string]bool, rest []string) {
-	exact = make(map[string]bool, len(entries))
-	for _, e := range entries {
-		if _, group := v.groups[e]; group || strings.Contains(e, "*") {
-			rest = append(rest, e)
-		} else {
-			exact[e] = true
+// mark sets the bits of all tools that an entry means, as matches does one by
+// one.
+func (v *vocabulary) mark(b bits, e string, deny bool) {
+	star := strings.IndexByte(e, '*')
+	if star < 0 {
+		v.markName(b, e)
+		for _, m := range v.groups[e] {
+			v.markName(b, m)
+		}
+		return
+	}
+	from, _ := slices.BinarySearch(v.names, e[:star])
+	for i := from; i < len(v.names) && strings.HasPrefix(v.names[i], e[:star]); i++ {
+		if glob(e, v.names[i]) {
+			b.set(int32(i))
 		}
 	}
-	return exact, rest
+	if !deny {
+		return
+	}
+	for _, row := range alias {
+		if slices.ContainsFunc(row, func(a string) bool { return glob(e, a) }) {
+			v.markName(b, row[0])
+		}
+	}
 }
 
-func (v *vocabulary) passes(limited bool, name string, exact map[string]bool, rest []string, denyExact map[string]bool, denyRest []string) bool {
-	if hit(denyExact, name) {
-		return false
-	}
-	for _, e := range denyRest {
-		if v.matches(e, name, true) {
-			return false
-		}
-	}
-	if !limited || hit(exact, name) || name == "apply_patch" && hit(exact, "write") {
-		return true
-	}
-	for _, e := range rest {
-		if v.allowMatches(e, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func hit(set map[string]bool, name string) bool {
-	if set[name] {
-		return true
+// markName sets the bit of a name under all of its names.
+func (v *vocabulary) markName(b bits, name string) {
+	if i, ok := slices.BinarySearch(v.names, name); ok {
+		b.set(int32(i))
 	}
 	for _, a := range aliases(name) {
-		if set[a] {
-			return true
+		if i, ok := slices.BinarySearch(v.names, a); ok {
+			b.set(int32(i))
 		}
 	}
-	return false
 }
 
 // normal is the policy with its entries normalised; absent stays absent.
@@ -190,7 +195,7 @@ func entries(in []string) []string {
 // a session: whether p lets name through, and the entry that decided.
 func (v *vocabulary) decide(p Policy, name string) (bool, string) {
 	for _, e := range p.Deny {
-		if v.matches(e, name, true) {
+		if v.matches(entry(e), name, true) {
 			return false, e
 		}
 	}
@@ -198,7 +203,7 @@ func (v *vocabulary) decide(p Policy, name string) (bool, string) {
 		return true, ""
 	}
 	for _, e := range p.Allow {
-		if v.allowMatches(e, name) {
+		if v.allowMatches(entry(e), name) {
 			return true, e
 		}
 	}

@@ -123,11 +123,23 @@ func (v *vocabulary) addGroups() {
 	for g, m := range groups() {
 		v.groups[g] = m
 	}
+	taken := map[string]bool{"bundle-mcp": true}
+	for g, members := range groups() {
+		taken[g] = true
+		for _, m := range members {
+			for _, a := range namesOf(m) {
+				taken[a] = true
+			}
+		}
+	}
 	apart := strings.Fields("ls read write edit apply_patch exec process canvas")
 	for _, n := range v.names {
 		server, _, plugin := strings.Cut(n, "__")
 		if plugin && server != "" {
 			for _, g := range []string{"group:plugins", "bundle-mcp", server} {
+				if g == server && (v.known[g] || taken[g]) {
+					continue // a server cannot take the name of a tool or a group
+				}
 				v.groups[g] = append(v.groups[g], n)
 			}
 		} else if !slices.Contains(apart, n) {

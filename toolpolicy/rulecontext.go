@@ -56,7 +56,7 @@ func (e *Engine) targets(st *state, t *toolRules) ([]cedar.Record, string) {
 	}
 	switch {
 	case st.traits&traitExec != 0:
-		return e.commandTargets(base, args)
+		return e.commandTargets(base, args, t.need&needCommand != 0)
 	case st.name == "apply_patch":
 		return e.patchTargets(base, args)
 	}
@@ -77,7 +77,7 @@ func (e *Engine) cleanPath(p string) string {
 // commandTargets gives one context for each command of a line. Where the line
 // is not fully understood the command, program and argv are absent, so that a
 // permit on them fails and a forbid that needs them denies.
-func (e *Engine) commandTargets(base, args cedar.RecordMap) ([]cedar.Record, string) {
+func (e *Engine) commandTargets(base, args cedar.RecordMap, words bool) ([]cedar.Record, string) {
 	line, _ := args["command"].(cedar.String)
 	delete(args, "command")
 	var commands [][]string
@@ -94,13 +94,15 @@ func (e *Engine) commandTargets(base, args cedar.RecordMap) ([]cedar.Record, str
 	}
 	out := make([]cedar.Record, 0, len(commands))
 	for _, argv := range commands {
-		words := make([]cedar.Value, len(argv))
-		for i, w := range argv {
-			words[i] = cedar.String(w)
-		}
 		args["command"] = cedar.String(strings.Join(argv, " "))
-		base["program"] = cedar.String(argv[0])
-		base["argv"] = cedar.NewSet(words...)
+		if words {
+			set := make([]cedar.Value, len(argv))
+			for i, w := range argv {
+				set[i] = cedar.String(w)
+			}
+			base["program"] = cedar.String(argv[0])
+			base["argv"] = cedar.NewSet(set...)
+		}
 		base["args"] = cedar.NewRecord(args)
 		out = append(out, cedar.NewRecord(base))
 	}

@@ -76,13 +76,22 @@ var versioned = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile
 // Kind says what a program is when it runs other programs or code, "" for a
 // plain one. It looks at the last element of the path, in any case.
 func Kind(program string) string {
-	base := strings.ToLower(path.Base(program))
+	if k := kinds()[program]; k != "" {
+		return k
+	}
+	base := program
+	if strings.Contains(base, "/") {
+		base = path.Base(base)
+	}
+	base = strings.ToLower(base)
 	base = strings.TrimSuffix(base, ".exe")
 	if k := kinds()[base]; k != "" {
 		return k
 	}
-	if m := versioned().FindStringSubmatch(base); m != nil {
-		return kinds()[m[1]]
+	if strings.ContainsAny(base, "0123456789") {
+		if m := versioned().FindStringSubmatch(base); m != nil {
+			return kinds()[m[1]]
+		}
 	}
 	if strings.HasPrefix(base, "ld-") && strings.Contains(base, ".so") {
 		return "a wrapper"

@@ -42,6 +42,11 @@ func Analyze(line string) Analysis { return analyze(line, mutate.Guards{}) }
 
 func analyze(line string, off mutate.Guards) Analysis {
 	w := walker{off: off, src: line}
+	if words := plain(line); words != nil {
+		w.out.Commands = []Command{{Argv: words, Text: line}}
+		w.classify(w.out.Commands[0])
+		return w.out
+	}
 	switch {
 	case len(line) > MaxLine:
 		w.doubt(mutate.GuardParse, "the line is too long")
@@ -67,6 +72,37 @@ func analyze(line string, off mutate.Guards) Analysis {
 		w.doubt(mutate.GuardParse, "there is no command")
 	}
 	return w.out
+}
+
+// plain is the words of a line in which no character means anything to any
+// shell and the first word is an ordinary program; nil for every other line.
+// It answers what the parser would, without it.
+func plain(line string) []string {
+	if len(line) > 4096 {
+		return nil
+	}
+	for i := range len(line) {
+		c := line[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == ' ' || c == '_' || c == '.' || c == '/' || c == '-' || c == ',' || c == '+' || c == '%' || c == '@' {
+			continue
+		}
+		return nil
+	}
+	words := strings.Fields(line)
+	if len(words) == 0 || Kind(words[0]) != "" || reserved(words[0]) {
+		return nil
+	}
+	return words
+}
+
+// reserved words begin constructs rather than commands.
+func reserved(w string) bool {
+	switch w {
+	case "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "in",
+		"select", "function", "coproc", "time", "let", "declare", "local", "export", "readonly", "typeset", "nameref", "end":
+		return true
+	}
+	return false
 }
 
 // compare parses the line once more as a POSIX shell would.
