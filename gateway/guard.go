@@ -286,6 +286,9 @@ func (g *Guard) Alive(c Caller) bool {
 	if c.epoch == 0 {
 		return c == Process() // never came through a guard
 	}
+	if mutate.Switch(g.off.Load())&mutate.Epoch != 0 {
+		return !c.Anonymous()
+	}
 	return g.ledger.alive(c)
 }
 

@@ -127,7 +127,7 @@ func (v *validator) principals(a AuthConfig) {
 			v.add("auth.principals."+name, "is not kind:id", "begin with unix:, trusted-proxy:, oidc:, mtls: or tailscale:")
 		}
 		if _, err := ParseScopes(p.Scopes); err != nil {
-			v.add("auth.principals."+name+".scopes", err.Error(), "")
+			v.add("auth.principals."+name+".scopes", err.Error(), "correct the scope's name")
 		}
 		if p.Tenant != "" && !ValidTenant(p.Tenant) {
 			v.add("auth.principals."+name+".tenant", fmt.Sprintf("%q is not a tenant name", p.Tenant), "use letters, digits, dot, dash and underscore, at most 64")
@@ -135,7 +135,7 @@ func (v *validator) principals(a AuthConfig) {
 	}
 	for user, scopes := range a.TrustedProxy.IdentityScopes {
 		if _, err := ParseScopes(scopes); err != nil {
-			v.add("auth.trustedProxy.identityScopes."+user, err.Error(), "")
+			v.add("auth.trustedProxy.identityScopes."+user, err.Error(), "correct the scope's name")
 		}
 	}
 }

@@ -99,7 +99,7 @@ type Deps struct {
 // Handler is the webhook surface. Serve it below Config.Path.
 type Handler struct {
 	deps    Deps
-	limit   *limiter
+	limit   *gateway.Budget
 	replays *replays
 }
 
@@ -114,7 +114,7 @@ func New(d Deps) *Handler {
 	if d.DefaultAgent == nil {
 		d.DefaultAgent = func() string { return "" }
 	}
-	return &Handler{deps: d, limit: newLimiter(d.Now), replays: newReplays(d.Now)}
+	return &Handler{deps: d, limit: d.Guard.NewBudget(maxFailures, failWindow, failLockout), replays: newReplays(d.Now)}
 }
 
 // Route is how the guard screens webhooks.
@@ -164,7 +164,7 @@ func subPath(path, base string) (string, bool) {
 func (h *Handler) prove(w http.ResponseWriter, r *http.Request, client gateway.Client) (gateway.Caller, bool) {
 	var caller gateway.Caller
 	presented := presentedToken(r.Header)
-	ok, wait := h.limit.try(client.Addr, func() bool {
+	ok, wait := h.limit.Try(client, func() bool {
 		var right bool
 		caller, right = h.deps.Guard.ProveHook(presented, h.deps.Token())
 		return right

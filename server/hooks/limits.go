@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"math"
-	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -14,65 +13,7 @@ const (
 	maxFailures = 20
 	failWindow  = time.Minute
 	failLockout = time.Minute
-	maxClients  = 10_000
 )
-
-// limiter counts wrong tokens per client, loopback included.
-type limiter struct {
-	mu      sync.Mutex
-	now     func() time.Time
-	clients map[netip.Addr]*failures
-}
-
-type failures struct {
-	n      int
-	since  time.Time
-	locked time.Time
-}
-
-func newLimiter(now func() time.Time) *limiter {
-	return &limiter{now: now, clients: map[netip.Addr]*failures{}}
-}
-
-// try compares under the lock, so that no two guesses share one place in the
-// budget.
-func (l *limiter) try(a netip.Addr, compare func() bool) (right bool, wait time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	f := l.clients[a]
-	if f != nil {
-		if wait := f.locked.Sub(now); wait > 0 {
-			return false, wait
-		}
-	}
-	if f == nil && len(l.clients) >= maxClients {
-		l.prune(now)
-		if len(l.clients) >= maxClients {
-			return false, failLockout
-		}
-	}
-	if compare() {
-		delete(l.clients, a)
-		return true, 0
-	}
-	if f == nil || now.Sub(f.since) >= failWindow {
-		f = &failures{since: now}
-		l.clients[a] = f
-	}
-	if f.n++; f.n >= maxFailures {
-		f.locked, f.n = now.Add(failLockout), 0
-	}
-	return false, 0
-}
-
-func (l *limiter) prune(now time.Time) {
-	for a, f := range l.clients {
-		if now.Sub(f.since) >= failWindow && !f.locked.After(now) {
-			delete(l.clients, a)
-		}
-	}
-}
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
