@@ -264,6 +264,26 @@ func (t *Tree) Names() []string {
 	return out
 }
 
+// Sweep kills and removes every group that keep does not claim, and reports how
+// many.
+func (t *Tree) Sweep(keep func(name string) bool) (int, error) {
+	n := 0
+	var errs error
+	for _, name := range t.Names() {
+		if keep != nil && keep(name) {
+			continue
+		}
+		g := t.Open(name)
+		g.Kill()
+		if err := g.Remove(5 * time.Second); err != nil {
+			errs = errors.Join(errs, err)
+			continue
+		}
+		n++
+	}
+	return n, errs
+}
+
 // Remove removes the tree's own directories when no group is left in them.
 func (t *Tree) Remove() {
 	for _, d := range t.dirs {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -85,49 +86,30 @@ func (b *Backend) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, e
 	return box, nil
 }
 
-func (b *Backend) create(ctx context.Context, r sandbox.Request) (box *embedded.Box, err error) {
-	exe, err := b.opts.Program()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)
-	}
-	nonce := embedded.Nonce()
+func (b *Backend) create(ctx context.Context, r sandbox.Request) (*embedded.Box, error) {
 	tree, _ := b.tree() // nil where there is none: limits apply per process
-	bp, id, err := draw(r.Spec, exe, nonce, tree)
-	if err != nil {
-		return nil, err
-	}
-	var undo undoList
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, undo.run())
-		}
-	}()
-	var group *cgroup.Group
-	if tree != nil {
-		if group, err = tree.Create(r.ID, groupLimits(r.Spec.Limits)); err != nil {
-			return nil, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)
-		}
-		undo.add(func() error { return group.Remove(killTime) })
-		bp.group = group.Dirs()
-	}
-	files, err := embedded.OpenFiles(r)
-	if err != nil {
-		return nil, err
-	}
-	if c, ok := files.(interface{ Close() error }); ok {
-		undo.add(c.Close)
-	}
-	conn, p, err := b.start(ctx, bp, id, exe, group, client.Options{Nonce: nonce})
-	if err != nil {
-		return nil, err
-	}
-	return embedded.NewBox(embedded.Parts{Backend: Name, Tier: sandbox.TierNamespace, Request: r, Conn: conn,
-		Process: p, Group: group, Files: files}), nil
+	return embedded.Create(embedded.Recipe{Backend: Name, Tier: sandbox.TierNamespace, Request: r, Tree: tree,
+		Start: func(g *cgroup.Group) (*client.Conn, embedded.Process, error) {
+			exe, err := b.opts.Program()
+			if err != nil {
+				return nil, nil, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)
+			}
+			nonce := embedded.Nonce()
+			bp, id, err := draw(r.Spec, exe, nonce, tree)
+			if err != nil {
+				return nil, nil, err
+			}
+			if g != nil {
+				bp.Groups = g.Dirs()
+			}
+			return Start(ctx, bp, id, exe, g, client.Options{Nonce: nonce})
+		}})
 }
 
-// start launches process 1 and waits for its greeting.
-func (b *Backend) start(ctx context.Context, bp *blueprint, id identity, exe string, g *cgroup.Group,
-	o client.Options) (*client.Conn, *initProcess, error) {
+// Start builds a box with the launcher exe, puts it into group g, which may be
+// nil, and waits for the greeting of the supervisor in it.
+func Start(ctx context.Context, bp *Blueprint, id Identity, exe string, g *cgroup.Group,
+	o client.Options) (*client.Conn, embedded.Process, error) {
 	mounts, err := bp.open(id.privileged)
 	defer closeFiles(mounts)
 	if err != nil {
@@ -141,7 +123,12 @@ func (b *Backend) start(ctx context.Context, bp *blueprint, id identity, exe str
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := spawn(exe, id, control, mounts)
+	var said lastWords
+	var stderr io.Writer
+	if bp.Nested {
+		stderr = &said
+	}
+	p, err := spawn(exe, id, control, mounts, stderr)
 	_ = control.Close()
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err), host.Close())
@@ -157,50 +144,42 @@ func (b *Backend) start(ctx context.Context, bp *blueprint, id identity, exe str
 	}
 	conn, err := client.New(ctx, host, o)
 	if err != nil {
-		return nil, nil, errors.Join(err, p.killNow())
+		kerr := p.killNow()
+		return nil, nil, errors.Join(said.add(err), kerr)
 	}
 	return conn, p, nil
 }
 
 // draw turns a spec into what the launcher is to build.
-func draw(s sandbox.Spec, exe, nonce string, tree *cgroup.Tree) (*blueprint, identity, error) {
+func draw(s sandbox.Spec, exe, nonce string, tree *cgroup.Tree) (*Blueprint, Identity, error) {
 	uid, gid, err := embedded.User(s.User)
 	if err != nil {
-		return nil, identity{}, err
+		return nil, Identity{}, err
 	}
-	bp := &blueprint{spec: s, run: program{
-		path: supervisor.Path,
-		argv: []string{supervisor.Path},
-		env:  []string{supervisor.EnvNonce + "=" + nonce, sandbox.DefaultEnv},
+	bp := &Blueprint{Tmpfs: s.Tmpfs, Run: Program{
+		Path: supervisor.Path,
+		Argv: []string{supervisor.Path},
+		Env:  []string{supervisor.EnvNonce + "=" + nonce, sandbox.DefaultEnv},
 	}}
-	if s.Image == "" {
-		bp.view, err = oci.HostView(uid, gid)
-	} else {
-		bp.view, err = oci.ImageView(s.Image, uid, gid)
+	if bp.View, err = oci.SpecView(s.Image, uid, gid); err != nil {
+		return nil, Identity{}, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)
 	}
-	if err != nil {
-		return nil, identity{}, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)
+	if bp.Bounds, err = Bounds(s.Limits, tree); err != nil {
+		return nil, Identity{}, err
 	}
-	if bp.bounds, err = bounds(s.Limits, tree); err != nil {
-		return nil, identity{}, err
-	}
-	bp.mounts = append(bp.mounts, sandbox.Mount{Source: s.Workspace, Target: sandbox.Workdir, ReadOnly: s.ReadOnly()})
-	bp.mounts = append(bp.mounts, s.Mounts...)
-	bp.mounts = append(bp.mounts, sandbox.Mount{Source: exe, Target: supervisor.Path, ReadOnly: true})
-	return bp, self(uid, gid), nil
-}
-
-func groupLimits(l sandbox.Limits) cgroup.Limits {
-	return cgroup.Limits{Memory: l.Memory, Pids: l.Pids, NanoCPUs: l.NanoCPUs}
+	bp.Mounts = append(bp.Mounts, sandbox.Mount{Source: s.Workspace, Target: sandbox.Workdir, ReadOnly: s.ReadOnly()})
+	bp.Mounts = append(bp.Mounts, s.Mounts...)
+	bp.Mounts = append(bp.Mounts, sandbox.Mount{Source: exe, Target: supervisor.Path, ReadOnly: true})
+	return bp, Self(uid, gid), nil
 }
 
 // open looks every mount's source up once, without following a link. Root
 // takes the mount itself along as a descriptor; anybody else can only say
 // which file the path must still lead to.
-func (b *blueprint) open(privileged bool) ([]*os.File, error) {
+func (b *Blueprint) open(privileged bool) ([]*os.File, error) {
 	b.byFD = privileged
 	var files []*os.File
-	for _, m := range b.mounts {
+	for _, m := range b.Mounts {
 		f, id, err := openSource(m.Source, privileged)
 		if err != nil {
 			return files, fmt.Errorf("%w: mount %s: %w", sandbox.ErrRefused, m.Source, err)
@@ -231,21 +210,7 @@ func (b *Backend) Sweep(_ context.Context, keep func(id string) bool) (int, erro
 	if err != nil {
 		return 0, nil
 	}
-	n := 0
-	var errs error
-	for _, name := range tree.Names() {
-		if keep != nil && keep(name) {
-			continue
-		}
-		g := tree.Open(name)
-		g.Kill()
-		if err := g.Remove(killTime); err != nil {
-			errs = errors.Join(errs, err)
-			continue
-		}
-		n++
-	}
-	return n, errs
+	return tree.Sweep(keep)
 }
 
 // openSource opens what is to be mounted. dev and inode name it.

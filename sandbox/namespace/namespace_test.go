@@ -56,7 +56,7 @@ func create(t testing.TB, b *Backend, r sandbox.Request) sandbox.Box {
 
 func output(t testing.TB, box sandbox.Box, argv ...string) (string, sandbox.Exit) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Second)
 	defer cancel()
 	var out bytes.Buffer
 	p, err := box.Start(ctx, sandbox.Cmd{Argv: argv, Stdout: &out, Stderr: &out})

@@ -23,33 +23,38 @@ const (
 	noAll     = noSuidDev | unix.MS_NOEXEC
 )
 
-// program is what becomes process 1.
-type program struct {
-	path string // inside
-	argv []string
-	env  []string
+// Program is what becomes process 1.
+type Program struct {
+	Path string // inside
+	Argv []string
+	Env  []string
 }
 
-// blueprint is everything that a plan is made from.
-type blueprint struct {
-	spec   sandbox.Spec
-	view   oci.View
-	mounts []sandbox.Mount   // workspace first, then binds and the supervisor
-	ids    []string          // launch.Identity of each mount
-	group  map[string]string // controller → host directory, shown read-only
-	bounds map[int][2]uint64 // resource limits
-	run    program
-	byFD   bool // mounts arrive as descriptors instead of paths
+// Blueprint is everything that a box is built from.
+type Blueprint struct {
+	View   oci.View
+	Mounts []sandbox.Mount // host paths; links in a source are followed once
+	Tmpfs  []sandbox.Tmpfs
+	Groups map[string]string // controller → host directory, shown read-only
+	Bounds map[int][2]uint64 // resource → soft and hard limit
+	Run    Program
+	// Nested leaves out what a sandbox of another kind, started as the
+	// program, needs for itself: the masks of /proc, Landlock and the system
+	// call filter. Commands of a caller must never run in such a box directly.
+	Nested bool
+
+	ids  []string // launch.Identity of each mount
+	byFD bool     // mounts arrive as descriptors instead of paths
 }
 
 // steps lists what the launcher is to do, in order.
-func (b *blueprint) steps() ([]launch.Step, error) {
+func (b *Blueprint) steps() ([]launch.Step, error) {
 	p := &plan{}
 	b.root(p)
 	b.devices(p)
 	b.kernel(p)
 	b.scratch(p)
-	for i, m := range b.mounts {
+	for i, m := range b.Mounts {
 		attrs := 0
 		if m.ReadOnly {
 			attrs = launch.AttrReadOnly
@@ -65,19 +70,21 @@ func (b *blueprint) steps() ([]launch.Step, error) {
 	p.add(launch.OpLoopback)
 	p.add(launch.OpGate) // from here on the process is in its control group
 	p.add(launch.OpCgroup)
-	for _, r := range sortedKeys(b.bounds) {
-		v := b.bounds[r]
+	for _, r := range sortedKeys(b.Bounds) {
+		v := b.Bounds[r]
 		p.add(launch.OpRlimit, strconv.Itoa(r), strconv.FormatUint(v[0], 10), strconv.FormatUint(v[1], 10))
 	}
 	p.add(launch.OpCaps)
-	p.add(launch.OpLandlock, b.rules()...)
-	filter, err := seccomp.Filter()
-	if err != nil {
-		return nil, err
+	if !b.Nested {
+		filter, err := seccomp.Filter()
+		if err != nil {
+			return nil, err
+		}
+		p.add(launch.OpLandlock, b.rules()...)
+		p.add(launch.OpSeccomp, string(filter))
 	}
-	p.add(launch.OpSeccomp, string(filter))
-	args := append([]string{b.run.path, strconv.Itoa(len(b.run.argv))}, b.run.argv...)
-	p.add(launch.OpExec, append(args, b.run.env...)...)
+	args := append([]string{b.Run.Path, strconv.Itoa(len(b.Run.Argv))}, b.Run.Argv...)
+	p.add(launch.OpExec, append(args, b.Run.Env...)...)
 	return p.steps, nil
 }
 
@@ -88,24 +95,24 @@ func (p *plan) add(op launch.Op, args ...string) {
 }
 
 // root builds the read-only view.
-func (b *blueprint) root(p *plan) {
-	for _, d := range b.view.Dirs {
+func (b *Blueprint) root(p *plan) {
+	for _, d := range b.View.Dirs {
 		p.add(launch.OpMkdir, d, "0755")
 	}
-	for _, l := range b.view.Links {
+	for _, l := range b.View.Links {
 		p.add(launch.OpSymlink, l.Target, l.Path)
 	}
-	for _, f := range b.view.Files {
+	for _, f := range b.View.Files {
 		p.add(launch.OpFile, f.Path, strconv.FormatUint(uint64(f.Mode), 10), f.Content)
 	}
-	for _, m := range b.view.Binds {
+	for _, m := range b.View.Binds {
 		p.add(launch.OpBind, m.Source, m.Target, strconv.Itoa(launch.AttrReadOnly), launch.Optional)
 	}
 }
 
 // devices makes a /dev with a handful of nodes and a terminal file system of
 // its own, read-only but for that.
-func (b *blueprint) devices(p *plan) {
+func (b *Blueprint) devices(p *plan) {
 	p.add(launch.OpMount, "tmpfs", "/dev", strconv.Itoa(unix.MS_NOSUID|unix.MS_NOEXEC), "mode=755,size=64k,nr_inodes=64")
 	for _, d := range oci.Devices() {
 		p.add(launch.OpBind, d, d, strconv.Itoa(launch.AttrDevices|launch.AttrNoExec), launch.Optional)
@@ -122,23 +129,25 @@ func (b *blueprint) devices(p *plan) {
 
 // kernel mounts a /proc of the box's own processes, masks what it tells of the
 // machine, and shows the box its own limits.
-func (b *blueprint) kernel(p *plan) {
+func (b *Blueprint) kernel(p *plan) {
 	p.add(launch.OpMount, "proc", "/proc", strconv.Itoa(noAll), "")
-	for _, m := range oci.Masked() {
-		p.add(launch.OpMask, m)
-	}
-	for _, m := range oci.ReadOnly() {
-		p.add(launch.OpReadOnly, m)
+	if !b.Nested {
+		for _, m := range oci.Masked() {
+			p.add(launch.OpMask, m)
+		}
+		for _, m := range oci.ReadOnly() {
+			p.add(launch.OpReadOnly, m)
+		}
 	}
 	ro := strconv.Itoa(launch.AttrReadOnly | launch.AttrNoExec)
-	for _, c := range sortedKeys(b.group) {
-		p.add(launch.OpBind, b.group[c], filepath.Join("/sys/fs/cgroup", c), ro, "")
+	for _, c := range sortedKeys(b.Groups) {
+		p.add(launch.OpBind, b.Groups[c], filepath.Join("/sys/fs/cgroup", c), ro, "")
 	}
 }
 
 // scratch mounts memory with a limit of bytes and of inodes.
-func (b *blueprint) scratch(p *plan) {
-	for _, t := range b.spec.Tmpfs {
+func (b *Blueprint) scratch(p *plan) {
+	for _, t := range b.Tmpfs {
 		flags, mode := noSuidDev, "1777"
 		if t.NoExec {
 			flags = noAll
@@ -153,12 +162,12 @@ func (b *blueprint) scratch(p *plan) {
 
 // rules are the Landlock rules: read everywhere, write in the scratch and in
 // writable mounts, and to devices and the box's own /proc.
-func (b *blueprint) rules() []string {
+func (b *Blueprint) rules() []string {
 	out := []string{"/", "ro", "/dev", "dev", "/proc", "dev"}
-	for _, t := range b.spec.Tmpfs {
+	for _, t := range b.Tmpfs {
 		out = append(out, t.Path, "rw")
 	}
-	for _, m := range b.mounts {
+	for _, m := range b.Mounts {
 		if !m.ReadOnly {
 			out = append(out, m.Target, "rw")
 		}
@@ -173,9 +182,9 @@ func resources() map[string]int {
 		"stack": unix.RLIMIT_STACK, "msgqueue": unix.RLIMIT_MSGQUEUE, "sigpending": unix.RLIMIT_SIGPENDING, "as": unix.RLIMIT_AS}
 }
 
-// bounds turns the spec's limits into resource limits. What no control group
+// Bounds turns the spec's limits into resource limits. What no control group
 // bounds for the whole box is bounded here for each process.
-func bounds(l sandbox.Limits, tree *cgroup.Tree) (map[int][2]uint64, error) {
+func Bounds(l sandbox.Limits, tree *cgroup.Tree) (map[int][2]uint64, error) {
 	out := map[int][2]uint64{
 		unix.RLIMIT_CORE: {0, 0}, unix.RLIMIT_NICE: {0, 0}, unix.RLIMIT_RTPRIO: {0, 0}, unix.RLIMIT_RTTIME: {0, 0},
 		unix.RLIMIT_MSGQUEUE: {1 << 16, 1 << 16}, unix.RLIMIT_SIGPENDING: {1024, 1024},

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,8 +26,8 @@ import (
 const newNamespaces = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET |
 	syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
 
-// identity maps one user of the box to one of the host.
-type identity struct {
+// Identity maps one user of the box to one of the host.
+type Identity struct {
 	uid, gid         int // inside
 	hostUID, hostGID int
 	privileged       bool // the gateway is root
@@ -42,8 +44,9 @@ type initProcess struct {
 
 // spawn starts the launcher in new namespaces with control as its standard
 // input and output. files become descriptors from launch.FirstFD on; they are
-// not closed here.
-func spawn(launcher string, id identity, control *os.File, files []*os.File) (*initProcess, error) {
+// not closed here. said receives what the program complains about; nil
+// discards it.
+func spawn(launcher string, id Identity, control *os.File, files []*os.File, said io.Writer) (*initProcess, error) {
 	exe, err := os.Open(launcher)
 	if err != nil {
 		return nil, fmt.Errorf("open the launcher: %w", err)
@@ -69,6 +72,7 @@ func spawn(launcher string, id identity, control *os.File, files []*os.File) (*i
 		Dir:         "/",
 		Stdin:       control,
 		Stdout:      control,
+		Stderr:      said,
 		ExtraFiles:  extra,
 		SysProcAttr: id.attributes(),
 	}
@@ -78,7 +82,7 @@ func spawn(launcher string, id identity, control *os.File, files []*os.File) (*i
 	return p, nil
 }
 
-func (id identity) attributes() *syscall.SysProcAttr {
+func (id Identity) attributes() *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{
 		Cloneflags:  newNamespaces,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: id.uid, HostID: id.hostUID, Size: 1}},
@@ -184,4 +188,28 @@ func (p *initProcess) killNow() error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
 	return p.Kill(ctx)
+}
+
+// lastWords keeps the beginning of what a program said on standard error.
+type lastWords struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+// Write never fails, whatever the program says.
+func (w *lastWords) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.b = append(w.b, p[:min(len(p), 2048-len(w.b))]...)
+	return len(p), nil
+}
+
+// add puts what was said behind an error.
+func (w *lastWords) add(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if text := strings.TrimSpace(string(w.b)); text != "" {
+		return fmt.Errorf("%w; it said: %q", err, text)
+	}
+	return err
 }

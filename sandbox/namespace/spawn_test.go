@@ -38,20 +38,20 @@ func socketPair(t testing.TB) (a, b *os.File) {
 // shell runs a script as process 1 of a box without a supervisor.
 func shell(t testing.TB, script string) string {
 	t.Helper()
-	id := self(64000, 64000)
+	id := Self(64000, 64000)
 	view, err := oci.HostView(id.uid, id.gid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &blueprint{view: view, run: program{"/bin/sh", []string{"sh", "-c", script}, []string{sandbox.DefaultEnv}}}
+	b := &Blueprint{View: view, Run: Program{"/bin/sh", []string{"sh", "-c", script}, []string{sandbox.DefaultEnv}}}
 	for _, p := range []string{"/tmp", "/var/tmp", "/run", "/dev/shm"} {
 		tm, err := sandbox.ParseTmpfs(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.spec.Tmpfs = append(b.spec.Tmpfs, tm)
+		b.Tmpfs = append(b.Tmpfs, tm)
 	}
-	if b.bounds, err = bounds(sandbox.Limits{Memory: 512 << 20, Pids: 128}, nil); err != nil {
+	if b.Bounds, err = Bounds(sandbox.Limits{Memory: 512 << 20, Pids: 128}, nil); err != nil {
 		t.Fatal(err)
 	}
 	steps, err := b.steps()
@@ -64,7 +64,7 @@ func shell(t testing.TB, script string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := spawn(exe, id, box, nil)
+	p, err := spawn(exe, id, box, nil, nil)
 	box.Close()
 	if err != nil {
 		t.Fatal(err)

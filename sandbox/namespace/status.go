@@ -4,7 +4,6 @@ package namespace
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,7 +28,7 @@ const (
 // look makes one box and throws it away: whether user namespaces, mounts and
 // filters work here cannot be told from version numbers.
 func (b *Backend) look() sandbox.Status {
-	st := sandbox.Status{Tier: sandbox.TierNamespace, Version: kernel(), Boot: bootID()}
+	st := sandbox.Status{Tier: sandbox.TierNamespace, Version: kernel(), Boot: BootID()}
 	abi := launch.LandlockABI()
 	tree, _ := b.tree()
 	st.Reason = fmt.Sprintf("user namespaces, seccomp and Landlock (version %d) on the host's kernel", abi)
@@ -75,11 +74,11 @@ func (b *Backend) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, p, err := b.start(ctx, bp, id, exe, nil, client.Options{Nonce: nonce})
+	conn, p, err := Start(ctx, bp, id, exe, nil, client.Options{Nonce: nonce})
 	if err != nil {
 		return err
 	}
-	defer p.killNow()
+	defer func() { _ = p.Kill(context.WithoutCancel(ctx)) }()
 	defer conn.Quit()
 	proc, err := conn.Start(ctx, sandbox.Cmd{Argv: []string{supervisor.Path, "file", "stat", "/"}, Dir: "/"})
 	if err != nil {
@@ -108,23 +107,11 @@ func kernel() string {
 	return "Linux " + strings.TrimSpace(string(b))
 }
 
-func bootID() string {
+// BootID changes with every boot of the machine.
+func BootID() string {
 	b, err := os.ReadFile(filepath.Join("/proc/sys/kernel/random", "boot_id"))
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(b))
-}
-
-// undoList takes back what was done, newest first.
-type undoList struct{ steps []func() error }
-
-func (u *undoList) add(f func() error) { u.steps = append(u.steps, f) }
-
-func (u *undoList) run() error {
-	var err error
-	for i := len(u.steps) - 1; i >= 0; i-- {
-		err = errors.Join(err, u.steps[i]())
-	}
-	return err
 }

@@ -55,6 +55,15 @@ func etcFiles() []string {
 		"ssl/openssl.cnf", "terminfo", "timezone"}
 }
 
+// SpecView is the view that a spec's image asks for: the host for none, else a
+// directory.
+func SpecView(image string, uid, gid int) (View, error) {
+	if image == "" {
+		return HostView(uid, gid)
+	}
+	return ImageView(image, uid, gid)
+}
+
 // HostView is the minimal view of this host for a user inside.
 func HostView(uid, gid int) (View, error) {
 	v := base()
@@ -165,18 +174,45 @@ func accounts(uid, gid int) []File {
 	}
 }
 
+// Under returns the view as it is seen from outside a root at dir.
+func (v View) Under(dir string) View {
+	out := View{Links: make([]Link, len(v.Links))}
+	for _, d := range v.Dirs {
+		out.Dirs = append(out.Dirs, dir+d)
+	}
+	for _, b := range v.Binds {
+		out.Binds = append(out.Binds, Bind{b.Source, dir + b.Target})
+	}
+	for i, l := range v.Links {
+		out.Links[i] = Link{l.Target, dir + l.Path}
+	}
+	for _, f := range v.Files {
+		out.Files = append(out.Files, File{dir + f.Path, f.Mode, f.Content})
+	}
+	return out
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Masked are paths of /proc and /sys that are hidden when they exist.
 func Masked() []string {
 	return []string{"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kallsyms", "/proc/kcore", "/proc/keys",
-		"/proc/key-users", "/proc/kmsg", "/proc/latency_stats", "/proc/mtrr", "/proc/sched_debug", "/proc/schedstat",
+		"/proc/key-users", "/proc/latency_stats", "/proc/mtrr", "/proc/sched_debug", "/proc/schedstat",
 		"/proc/scsi", "/proc/slabinfo", "/proc/timer_list", "/proc/timer_stats", "/proc/vmallocinfo",
-		"/proc/sysrq-trigger", "/proc/driver", "/proc/partitions", "/proc/diskstats", "/sys/firmware",
+		"/proc/driver", "/proc/partitions", "/proc/diskstats", "/sys/firmware",
 		"/sys/devices/virtual/powercap"}
 }
 
 // ReadOnly are paths of /proc that may be read and not written.
 func ReadOnly() []string {
-	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"}
+	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 }
 
 // Devices are the device nodes of a box, besides terminals.

@@ -40,6 +40,12 @@ func OCI() *specs.LinuxSeccomp {
 	for _, p := range personalities() {
 		out.Syscalls = append(out.Syscalls, allow("personality", low(0, word, uint64(p))))
 	}
+	for _, p := range schedulers() {
+		out.Syscalls = append(out.Syscalls, allow("sched_setscheduler", low(1, word, uint64(p))))
+	}
+	eacces := uint(unix.EACCES)
+	out.Syscalls = append(out.Syscalls, allow("setpriority", low(2, signBit, 0)),
+		specs.LinuxSyscall{Names: []string{"setpriority"}, Action: specs.ActErrno, ErrnoRet: &eacces})
 	for _, c := range terminalInjection() {
 		out.Syscalls = append(out.Syscalls, specs.LinuxSyscall{
 			Names: []string{"ioctl"}, Action: specs.ActErrno, ErrnoRet: &eperm,

@@ -30,6 +30,14 @@ func terminalInjection() []uint32 { return []uint32{unix.TIOCSTI, unix.TIOCLINUX
 // personalities are the execution domains that change no address layout rule.
 func personalities() []uint32 { return []uint32{0, 0x8, 0x20000, 0x20008, 0xffffffff} }
 
+// schedulers are the policies that take nothing from anybody else.
+func schedulers() []uint32 {
+	return []uint32{unix.SCHED_NORMAL, unix.SCHED_BATCH, unix.SCHED_IDLE}
+}
+
+// signBit marks a negative number, which is a priority above the usual.
+const signBit = 1 << 31
+
 // guarded is a call that is allowed only for some arguments.
 type guarded struct {
 	name  string
@@ -53,6 +61,15 @@ func conditional() []guarded {
 		{"socketpair", unix.SYS_SOCKETPAIR, oneOf(0, []uint32{unix.AF_UNIX}, unix.EPERM)},
 		{"ioctl", unix.SYS_IOCTL, noneOf(1, terminalInjection(), unix.EPERM)},
 		{"personality", unix.SYS_PERSONALITY, oneOf(0, personalities(), unix.EPERM)},
+		// The kernel refuses both without a capability; gVisor's, which these
+		// rules serve too, lets anybody.
+		{"sched_setscheduler", unix.SYS_SCHED_SETSCHEDULER, oneOf(1, schedulers(), unix.EPERM)},
+		{"setpriority", unix.SYS_SETPRIORITY, []bpf.Instruction{
+			arg(2),
+			bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: signBit, SkipFalse: 1},
+			errno(unix.EACCES),
+			bpf.RetConstant{Val: actAllow},
+		}},
 	}
 }
 

@@ -107,6 +107,10 @@ func TestFilterTable(t *testing.T) {
 		{"tiocsti high", unix.SYS_IOCTL, []uint64{0, unix.TIOCSTI | high}, denied},
 		{"tioclinux", unix.SYS_IOCTL, []uint64{0, unix.TIOCLINUX}, denied},
 		{"personality linux", unix.SYS_PERSONALITY, []uint64{0}, actAllow},
+		{"fifo scheduler", unix.SYS_SCHED_SETSCHEDULER, []uint64{0, 1}, denied},
+		{"batch scheduler", unix.SYS_SCHED_SETSCHEDULER, []uint64{0, 3}, actAllow},
+		{"nicer", unix.SYS_SETPRIORITY, []uint64{0, 0, 5}, actAllow},
+		{"greedier", unix.SYS_SETPRIORITY, []uint64{0, 0, 0xffffffec}, actErrno | uint32(unix.EACCES)},
 		{"no randomisation", unix.SYS_PERSONALITY, []uint64{0x40000}, denied},
 	} {
 		if got := run(t, auditArch, c.nr, c.args...); got != c.want {

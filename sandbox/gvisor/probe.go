@@ -1,0 +1,140 @@
+//go:build linux
+
+package gvisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/cgroup"
+	"github.com/chitin-sh/chitin/sandbox/namespace"
+	"github.com/chitin-sh/chitin/sandbox/supervisor"
+)
+
+// greetTime bounds the start of a box on a loaded machine.
+const greetTime = 20 * time.Second
+
+// find looks for runsc where the configuration says, beside this binary, and
+// in PATH. A name in PATH must be absolute: nothing is taken from the working
+// directory.
+func find(configured string) (string, error) {
+	if configured != "" {
+		if !filepath.IsAbs(configured) {
+			return "", fmt.Errorf("runsc: %q is not an absolute path", configured)
+		}
+		return usable(configured)
+	}
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			if p, err := usable(filepath.Join(filepath.Dir(real), "runsc")); err == nil {
+				return p, nil
+			}
+		}
+	}
+	p, err := exec.LookPath("runsc")
+	if err != nil || !filepath.IsAbs(p) {
+		return "", errors.New("runsc is neither beside chitin nor in PATH; make runsc builds it")
+	}
+	return usable(p)
+}
+
+func usable(path string) (string, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("runsc: %w", err)
+	}
+	if !fi.Mode().IsRegular() || fi.Mode().Perm()&0o111 == 0 {
+		return "", fmt.Errorf("runsc: %s is not a program", path)
+	}
+	if fi.Mode().Perm()&0o002 != 0 {
+		return "", fmt.Errorf("runsc: %s can be changed by everybody", path)
+	}
+	return path, nil
+}
+
+// look starts one box and throws it away: whether systrap works here cannot
+// be told from version numbers.
+func (b *Backend) look() sandbox.Status {
+	st := sandbox.Status{Tier: sandbox.TierGVisor, Version: b.version(), Boot: namespace.BootID()}
+	if _, err := find(b.opts.Runsc); err != nil {
+		st.Reason = err.Error()
+		return st
+	}
+	tree, _ := b.tree()
+	st.Reason = "gVisor (systrap, no privileges) inside user namespaces"
+	if !ours(st.Version) {
+		st.Warnings = append(st.Warnings, "this runsc is not the one that make runsc builds: no system call filter and no inode limits inside")
+	}
+	for _, c := range []string{cgroup.Memory, cgroup.Pids, cgroup.CPU} {
+		if !tree.Has(c) {
+			st.Warnings = append(st.Warnings, "no writable control group for "+c+": the limit is not kept for the whole box; run the gateway as a service with Delegate=yes")
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), greetTime)
+	defer cancel()
+	if err := b.try(ctx); err != nil {
+		st.Reason = "a trial box could not be started: " + strings.TrimPrefix(err.Error(), sandbox.ErrUnavailable.Error()+": ")
+		return st
+	}
+	st.Available = true
+	return st
+}
+
+// try runs a command in a box on an empty directory.
+func (b *Backend) try(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "chitin-try-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // the box is another user
+		return err
+	}
+	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: dir, Network: "none",
+		Tmpfs: []sandbox.Tmpfs{{Path: "/tmp", Size: 1 << 20, Inodes: 64}}}
+	conn, p, err := b.start(ctx, spec, nil)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		conn.Quit()
+		_ = p.Kill(context.WithoutCancel(ctx))
+	}()
+	proc, err := conn.Start(ctx, sandbox.Cmd{Argv: []string{supervisor.Path, "file", "stat", "/"}, Dir: "/"})
+	if err != nil {
+		return err
+	}
+	if x, err := proc.Wait(ctx); err != nil || x.Code != 0 {
+		return errors.Join(fmt.Errorf("a command in it failed: %+v", x), err)
+	}
+	return nil
+}
+
+// ours reports whether a version is of the runsc that make runsc builds, which
+// keeps the errors of a system call filter and the inode limits of a tmpfs.
+func ours(version string) bool { return strings.HasSuffix(version, "+chitin") }
+
+// version is the first line of runsc --version.
+func version(configured string) string {
+	path, err := find(configured)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.Env = []string{"PATH=/"}
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
