@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/image"
 	"github.com/chitin-sh/chitin/sandbox/sandboxtest"
 )
 
@@ -53,7 +54,7 @@ func needEngine(t testing.TB) {
 
 func testEngine(t testing.TB, state string) *Engine {
 	t.Helper()
-	e := New(Options{StateDir: state, Supervisor: supervisorBinary, Image: testImage{}, Labels: map[string]string{"chitin.test": "docker"}})
+	e := New(Options{StateDir: state, Supervisor: supervisorBinary, Image: image.Maker{}, Labels: map[string]string{"chitin.test": "docker"}})
 	t.Cleanup(func() {
 		if _, err := e.Sweep(context.Background(), func(string) bool { return false }); err != nil {
 			t.Errorf("sweep: %v", err)
