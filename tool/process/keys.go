@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 )
 
+const maxKey = 32
+
 // encodeKeys turns key names, hex bytes and literal text into what a terminal
 // would send.
 func encodeKeys(a args) ([]byte, error) {
@@ -31,6 +33,9 @@ func encodeKeys(a args) ([]byte, error) {
 // encodeKey is one key: a name, a single character, or either with C- (^),
 // M- or S- before it.
 func encodeKey(name string) ([]byte, error) {
+	if len(name) > maxKey {
+		return nil, fmt.Errorf("unknown key %.20q", name)
+	}
 	if seq := namedKey(strings.ToLower(name)); seq != "" {
 		return []byte(seq), nil
 	}

@@ -200,8 +200,9 @@ func encode(a args) ([]byte, error) {
 		return []byte(a.Data + "\r"), nil
 	case "paste":
 		if a.Bracketed == nil || *a.Bracketed {
-			// An end mark inside the text would let the rest be typed.
-			text := strings.ReplaceAll(a.Text, pasteEnd, "")
+			// An end mark inside the text would let the rest be typed, so no
+			// escape character gets in, as in real terminals.
+			text := strings.ReplaceAll(a.Text, "\x1b", "")
 			return []byte(pasteStart + text + pasteEnd), nil
 		}
 		return []byte(a.Text), nil
