@@ -12,7 +12,7 @@ import (
 	"github.com/chitin-sh/chitin/secrets"
 )
 
-func no() *bool  { f := false; return &f }
+func no() *bool { f := false; return &f }
 
 func TestStartRefusals(t *testing.T) {
 	proxy := func(c gateway.TrustedProxyConfig) gateway.Config {
@@ -249,4 +249,3 @@ func TestCloseEndsEverything(t *testing.T) {
 		t.Fatal("Close left something open")
 	}
 }
-

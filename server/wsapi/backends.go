@@ -214,4 +214,3 @@ func done(err error) (any, error) {
 	}
 	return map[string]any{"ok": true}, nil
 }
-

@@ -73,12 +73,12 @@ type Deps struct {
 	Journal   Journal
 	// Status is what "status" answers beside the surface's own facts; nil adds
 	// nothing. It must hold nothing that a caller with operator.read may not see.
-	Status  func(ctx context.Context, caller gateway.Caller) map[string]any
+	Status func(ctx context.Context, caller gateway.Caller) map[string]any
 	Ready  func() (ok bool, failing []string)
 	// HasAction reports whether a tool's schema has an "action" property.
 	HasAction func(tool string) bool
 	Version   string
-	Log     *slog.Logger
+	Log       *slog.Logger
 	// Handshake is how long a client may take to connect; 0 means 15 s.
 	Handshake time.Duration
 }
