@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // genesis is the "prev" of the first record.
@@ -46,8 +44,11 @@ type Journal struct {
 
 	written atomic.Uint64 // last sequence number that write(2) took
 	synced  atomic.Uint64 // last sequence number that is on disk
-	syncMu  sync.Mutex
 	head    *os.File
+
+	syncMu  sync.Mutex // guards syncing and next
+	syncing bool
+	next    *batch
 
 	subMu sync.Mutex
 	subs  map[chan struct{}]struct{}
@@ -189,37 +190,6 @@ func (j *Journal) undo(n int, cause error) error {
 		}
 	}
 	return fmt.Errorf("%w: %w", ErrBroken, cause)
-}
-
-// Sync returns when every record up to seq is on disk.
-func (j *Journal) Sync(seq uint64) error {
-	if j.synced.Load() >= seq {
-		return nil
-	}
-	j.syncMu.Lock()
-	defer j.syncMu.Unlock()
-	if j.synced.Load() >= seq { // another caller's sync covered us
-		return nil
-	}
-	j.mu.Lock()
-	upTo, hash, f, retired, broken := j.seq, j.prev, j.f, j.retired, j.broken
-	j.retired = nil
-	j.mu.Unlock()
-	if broken != nil {
-		return broken
-	}
-	for _, r := range retired {
-		if err := errors.Join(unix.Fdatasync(int(r.Fd())), r.Close()); err != nil {
-			return j.breakWith(err)
-		}
-	}
-	if err := unix.Fdatasync(int(f.Fd())); err != nil {
-		return j.breakWith(err) // after a failed sync nobody knows what is on disk
-	}
-	j.synced.Store(upTo)
-	j.writeHead(upTo, hash)
-	j.notify()
-	return nil
 }
 
 func (j *Journal) breakWith(err error) error {
