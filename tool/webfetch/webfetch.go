@@ -142,10 +142,21 @@ var (
 
 // checkURL refuses everything but plain http and https without credentials.
 func checkURL(u *url.URL) error {
-	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Opaque != "" {
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Opaque != "" || oddNumber(u.Hostname()) {
 		return errURL
 	}
 	return nil
+}
+
+// oddNumber reports a host such as 127.1 or 0x7f000001: no name of the web,
+// but an address to resolvers that are too helpful.
+func oddNumber(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".")
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
+	return strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x")
 }
 
 // Run fetches the page.
