@@ -60,6 +60,9 @@ type Request struct {
 	// Prove asks for the probes inside before the box is handed out; a
 	// mismatch is a *ProofError and no box.
 	Prove bool
+	// Ephemeral boxes end soon after the process that made them; nobody will
+	// adopt one.
+	Ephemeral bool
 	// Progress receives lines while something slow is prepared; may be nil.
 	Progress func(string)
 }

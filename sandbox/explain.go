@@ -63,3 +63,36 @@ func (m *Manager) BackendNamed(name string) Backend {
 	}
 	return nil
 }
+
+// Proof is the outcome of proving a profile.
+type Proof struct {
+	Backend    string   `json:"backend"`
+	Tier       string   `json:"tier"`
+	Profile    string   `json:"profile"`
+	Mismatches []string `json:"mismatches"`
+}
+
+// Prove makes a box of a configuration, with the probes inside, and removes
+// it. A box that does not hold is a *ProofError.
+func (m *Manager) Prove(ctx context.Context, cfg Config) (Proof, error) {
+	cfg = cfg.Resolve()
+	be, st, err := m.pick(ctx, cfg)
+	if err != nil {
+		return Proof{}, err
+	}
+	var roots []string
+	if m.o.BindRoots != nil {
+		roots = m.o.BindRoots()
+	}
+	spec, err := BuildSpec(cfg, be.Name(), "", roots)
+	if err != nil {
+		return Proof{}, err
+	}
+	p := Proof{Backend: be.Name(), Tier: string(specTier(st.Tier, cfg.Docker.Runtime)), Profile: spec.Profile(), Mismatches: []string{}}
+	l, err := m.create(ctx, be, st, spec, Owner{}, "")
+	if err != nil {
+		return p, err
+	}
+	m.discard(l, "", dropFiles)
+	return p, nil
+}

@@ -20,7 +20,7 @@ func (m *Manager) Adopt(ctx context.Context) error {
 			claimed[r.ID] = true
 			continue
 		}
-		if r.Owner.Key != "" && m.adoptOne(ctx, r) {
+		if r.Owner.Key != "" && !r.Ephemeral && m.adoptOne(ctx, r) {
 			claimed[r.ID] = true
 		}
 	}
@@ -105,6 +105,16 @@ func (m *Manager) sweepRecords(claimed map[string]bool) {
 			continue
 		}
 		m.closeRecord(Request{ID: r.ID, Spec: r.Spec}, r.Owner, keepFiles)
+	}
+}
+
+// SweepEphemeral removes what ephemeral boxes of dead processes left on disk;
+// the boxes themselves have ended by their own clock.
+func (m *Manager) SweepEphemeral() {
+	for _, r := range m.records() {
+		if r.Ephemeral && !held(r.Holder) && r.Holder != self() {
+			m.closeRecord(Request{ID: r.ID, Spec: r.Spec}, r.Owner, dropFiles)
+		}
 	}
 }
 
@@ -215,6 +225,7 @@ func (m *Manager) Run(ctx context.Context) {
 		case <-m.ctx.Done():
 			return
 		case <-prune.C:
+			m.noteUse()
 			m.Prune()
 		case <-disk.C:
 			m.checkDisks()

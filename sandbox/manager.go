@@ -25,6 +25,8 @@ type ManagerOptions struct {
 	ConfigFor func(agent string) Config
 	// BindRoots are the workspaces that configured binds may come from.
 	BindRoots func() []string
+	// Ephemeral makes boxes that end with this process.
+	Ephemeral bool
 	Log       *slog.Logger
 	// OnEvent hears what happens; it must not block long. May be nil.
 	OnEvent func(Event)
@@ -301,7 +303,7 @@ func (m *Manager) make(ctx context.Context, be Backend, st Status, spec Spec, ow
 // point.
 func (m *Manager) create(ctx context.Context, be Backend, st Status, spec Spec, owner Owner, kept string) (*live, error) {
 	profile := spec.Profile()
-	req := Request{ID: newID(), Owner: owner, Spec: spec}
+	req := Request{ID: newID(), Owner: owner, Spec: spec, Ephemeral: m.o.Ephemeral}
 	var err error
 	if req.Dir, err = m.openRecord(&req, be.Name(), kept); err != nil {
 		return nil, err

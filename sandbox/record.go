@@ -24,6 +24,8 @@ type record struct {
 	Spec    Spec      `json:"spec"`
 	Holder  string    `json:"holder"` // process that answers for it
 	Created time.Time `json:"created"`
+	// Ephemeral: worthless once its holder is gone.
+	Ephemeral bool `json:"ephemeral,omitempty"`
 }
 
 // fate is what happens to the box's own workspace.
@@ -74,7 +76,7 @@ func (m *Manager) openRecord(req *Request, backend, kept string) (string, error)
 }
 
 func (m *Manager) writeRecord(req Request, dir, backend string) error {
-	b, err := json.Marshal(record{ID: req.ID, Backend: backend, Owner: req.Owner, Spec: req.Spec, Holder: self(), Created: time.Now()})
+	b, err := json.Marshal(record{ID: req.ID, Backend: backend, Owner: req.Owner, Spec: req.Spec, Holder: self(), Created: time.Now(), Ephemeral: req.Ephemeral})
 	if err != nil {
 		return err
 	}
@@ -100,6 +102,9 @@ func giveTo(dir, user string) error {
 func (m *Manager) closeRecord(req Request, owner Owner, f fate) {
 	dir := filepath.Join(m.boxesDir(), req.ID)
 	own := filepath.Join(dir, ownDir)
+	if req.Spec.Workspace == "" {
+		req.Spec.Workspace = own
+	}
 	if f == keepFiles && owner.Key != "" && req.Spec.Workspace == own && !isEmptyDir(own) {
 		kept := m.keptWorkspace(owner)
 		if err := securefile.MkdirAll(filepath.Dir(kept)); err == nil && !exists(kept) {

@@ -68,6 +68,9 @@ func (e *Engine) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, er
 func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request) (plan, error) {
 	p := plan{r: r, state: e.state, nonce: rand.Text(), ctl: filepath.Join(r.Dir, ctlName), linger: int(linger / time.Second), labels: e.o.Labels,
 		attach: strings.Contains(r.Spec.Runtime, "runsc")}
+	if r.Ephemeral {
+		p.linger = 3
+	}
 	if e.o.Supervisor == nil {
 		return p, fmt.Errorf("%w: no supervisor program", sandbox.ErrUnavailable)
 	}

@@ -35,6 +35,7 @@ type proc struct {
 	mu       sync.Mutex
 	moved    *sync.Cond
 	window   int
+	progress int64    // bytes of output sent
 	queue    [][]byte // input not yet written; a nil entry is the end
 	stdin    int
 	timedOut bool
@@ -220,6 +221,7 @@ func (p *proc) take(n int) int {
 	}
 	k := min(n, p.window)
 	p.window -= k
+	p.progress += int64(k)
 	return k
 }
 
@@ -314,17 +316,19 @@ func (p *proc) ended(ws syscall.WaitStatus) {
 func (p *proc) awaitOutput(done <-chan struct{}) {
 	t := time.NewTicker(grace)
 	defer t.Stop()
+	last := int64(-1)
 	for {
 		select {
 		case <-done:
 			return
 		case <-t.C:
 			p.mu.Lock()
-			blocked := p.window == 0
+			blocked, now := p.window == 0, p.progress
 			p.mu.Unlock()
-			if !blocked {
+			if !blocked && now == last {
 				return
 			}
+			last = now
 		}
 	}
 }

@@ -24,7 +24,7 @@ type server struct {
 	byID  map[uint32]*proc
 	byPID map[int]*proc
 	wake  *sync.Cond // a child was started
-	begun uint64 // children started so far
+	begun uint64     // children started so far
 }
 
 func newServer(null int, nonce string) *server {
