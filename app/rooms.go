@@ -11,6 +11,7 @@ import (
 	"github.com/chitin-sh/chitin/internal/yamlconf"
 	"github.com/chitin-sh/chitin/invoke"
 	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/all"
 	"github.com/chitin-sh/chitin/tool"
 	"github.com/chitin-sh/chitin/toolpolicy"
 	"github.com/chitin-sh/chitin/toolpolicy/shell"
@@ -43,7 +44,7 @@ func (a *App) openRooms(ctx context.Context, l *config.Loaded) error {
 	a.live.Store(r)
 	a.boxes = sandbox.NewManager(sandbox.ManagerOptions{
 		StateDir:  a.opts.StateDir,
-		Backends:  a.backends(),
+		Backends:  all.Backends(a.opts.StateDir),
 		ConfigFor: func(agent string) sandbox.Config { return a.live.Load().sandbox(agent) },
 		BindRoots: a.bindRoots,
 		Log:       a.log,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"sync"
 
 	"github.com/chitin-sh/chitin/app"
 	"github.com/chitin-sh/chitin/internal/cli/approvalscmd"
@@ -12,9 +13,11 @@ import (
 	"github.com/chitin-sh/chitin/internal/cli/doctorcmd"
 	"github.com/chitin-sh/chitin/internal/cli/journalcmd"
 	"github.com/chitin-sh/chitin/internal/cli/policycmd"
+	"github.com/chitin-sh/chitin/internal/cli/runcmd"
 	"github.com/chitin-sh/chitin/internal/cli/securitycmd"
 	"github.com/chitin-sh/chitin/internal/cli/servecmd"
 	"github.com/chitin-sh/chitin/internal/cli/tokencmd"
+	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/spf13/cobra"
 )
 
@@ -24,7 +27,7 @@ func add(root *cobra.Command, env *cliutil.Env) {
 		id   string
 		cmds []*cobra.Command
 	}{
-		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env)}},
+		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env), runcmd.New(env, runDeps(env))}},
 		{"layers", []*cobra.Command{
 			tokencmd.New(env), policycmd.New(env, policy(env)), approvalscmd.New(env, nil),
 			contentcmd.New(env), securitycmd.New(env),
@@ -51,5 +54,32 @@ func policy(env *cliutil.Env) policycmd.Load {
 			return nil, cliutil.WithHint(err, "chitin config validate")
 		}
 		return &policycmd.Loaded{Engine: p.Engine, Tools: p.Tools, Facts: p.Facts, Tests: p.Tests()}, nil
+	}
+}
+
+// runDeps lets chitin run act under the effective policy and sandbox.
+func runDeps(env *cliutil.Env) runcmd.Deps {
+	load := sync.OnceValues(func() (*app.Policy, error) {
+		path, err := env.ConfigPath()
+		if err != nil {
+			return nil, err
+		}
+		return app.LoadPolicy(path)
+	})
+	return runcmd.Deps{
+		Authorize: runcmd.Authorizer(func() (runcmd.Decider, error) {
+			p, err := load()
+			if err != nil {
+				return nil, err
+			}
+			return p.Engine, nil
+		}),
+		Config: func(agent string) (sandbox.Config, error) {
+			p, err := load()
+			if err != nil {
+				return sandbox.Config{}, err
+			}
+			return p.Loaded.SandboxOf(agent), nil
+		},
 	}
 }
