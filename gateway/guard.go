@@ -296,7 +296,7 @@ func (g *Guard) Alive(c Caller) bool {
 // ok is false when it has ended already. Release the grip when done.
 func (g *Guard) Track(c Caller, close func()) (*Grip, bool) {
 	if mutate.Switch(g.off.Load())&mutate.Epoch != 0 {
-		return nil, true
+		return &Grip{ledger: g.ledger, released: true}, true
 	}
 	return g.ledger.track(c, close)
 }
