@@ -305,6 +305,11 @@ func (m *Manager) create(ctx context.Context, be Backend, st Status, spec Spec, 
 	profile := spec.Profile()
 	req := Request{ID: newID(), Owner: owner, Spec: spec, Ephemeral: m.o.Ephemeral}
 	var err error
+	if spec.Workspace != "" {
+		if err := errors.Join(CheckWorkspace(spec.Workspace, m.o.StateDir), grantWorkspace(spec)); err != nil {
+			return nil, err
+		}
+	}
 	if req.Dir, err = m.openRecord(&req, be.Name(), kept); err != nil {
 		return nil, err
 	}
