@@ -157,3 +157,11 @@ func (n *Node) addItem(c *Node) {
 	c.Path = fmt.Sprintf("%s[%d]", n.Path, len(n.Children))
 	n.Children = append(n.Children, c)
 }
+
+// ChildrenOf is the children of a node that may be nil.
+func (n *Node) ChildrenOf() []*Node {
+	if n == nil {
+		return nil
+	}
+	return n.Children
+}

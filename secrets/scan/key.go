@@ -163,3 +163,10 @@ func aboutWord(w string) bool {
 	}
 	return false
 }
+
+// SecretField reports a name whose value is a secret by that name alone, such
+// as botToken or client_secret, but not tokenFile or password_hash.
+func SecretField(name string) bool {
+	k := classify([]byte(name))
+	return k.strong && !k.negative()
+}
