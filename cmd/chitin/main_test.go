@@ -67,6 +67,9 @@ func setup(e *testscript.Env) error {
 	e.Setenv("PORT", port)
 	e.Setenv("URL", "http://127.0.0.1:"+port)
 	e.Values[gatewayKey{}] = &gateway{}
-	e.Defer(e.Values[gatewayKey{}].(*gateway).kill)
+	e.Defer(func() {
+		e.Values[gatewayKey{}].(*gateway).kill()
+		sweep(state)
+	})
 	return nil
 }

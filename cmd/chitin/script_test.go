@@ -229,10 +229,8 @@ func canaryCmd(ts *testscript.TestScript, neg bool, args []string) {
 // boxes prints one line for each container of the script's state directory,
 // with the settings that harden it.
 func boxesCmd(ts *testscript.TestScript, neg bool, args []string) {
-	ids, err := exec.Command("docker", "ps", "-q", "--no-trunc", "--filter", "label=chitin.sandbox=1").Output()
-	ts.Check(err)
 	n := 0
-	for _, id := range strings.Fields(string(ids)) {
+	for _, id := range containers(ts.Getenv("STATE")) {
 		b, err := exec.Command("docker", "inspect", id).Output()
 		if err != nil {
 			continue // gone meanwhile
@@ -252,17 +250,9 @@ func boxesCmd(ts *testscript.TestScript, neg bool, args []string) {
 				Tmpfs                        map[string]string
 				Privileged                   bool
 			}
-			Mounts []struct{ Source, Destination string }
 		}
 		ts.Check(json.Unmarshal(b, &cs))
 		c := cs[0]
-		ours := false
-		for _, m := range c.Mounts {
-			ours = ours || strings.HasPrefix(m.Source, ts.Getenv("STATE"))
-		}
-		if !ours {
-			continue
-		}
 		n++
 		_, _ = fmt.Fprintf(ts.Stdout(), "readonly=%t capdrop=%v capadd=%v nonewprivs=%t network=%s pids=%t memory=%t tmpfs=%t user=%s privileged=%t\n",
 			c.HostConfig.ReadonlyRootfs, c.HostConfig.CapDrop, c.HostConfig.CapAdd, strings.Contains(strings.Join(c.HostConfig.SecurityOpt, " "), "no-new-privileges"),
