@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"syscall"
 	"time"
 
 	"github.com/chitin-sh/chitin/sandbox"
@@ -174,7 +175,7 @@ func (r *run) run(ctx context.Context) (tool.Result, error) {
 		return r.background(ctx, p, stop), nil
 	}
 	stop()
-	return tool.Result{}, boxError(err)
+	return tool.Result{}, r.startError(err) // some boxes learn it only now
 }
 
 func (r *run) yieldAfter() time.Duration {
@@ -197,9 +198,18 @@ func (r *run) background(ctx context.Context, p sandbox.Proc, stop context.Cance
 	return running(r.tool.opts.Procs.Add(ctx, r.key, s))
 }
 
+// startError says why a command did not start.
 func (r *run) startError(err error) error {
-	if tool.Errno(err) == "ENOENT" && r.cmd.Dir != "" {
-		return tool.InputCode("ENOENT", "Working directory not found: "+r.args.Workdir+".", err)
+	code := tool.Errno(err)
+	switch {
+	case r.cmd.Dir != "" && (code == "ENOENT" || code == "ENOTDIR" || code == "EACCES"):
+		return tool.InputCode(code, "Working directory not found: "+r.args.Workdir+".", err)
+	case code == "ENOENT":
+		return tool.Unavailable("The sandbox's image has no /bin/sh. Choose another image.", err)
+	case errors.Is(err, syscall.EAGAIN):
+		return tool.Unavailable("The sandbox has as many processes as it may. End some, then retry.", err)
+	case errors.Is(err, syscall.E2BIG):
+		return tool.InputCode("E2BIG", "The command and its environment are too long.", err)
 	}
 	return boxError(err)
 }
@@ -209,7 +219,7 @@ func boxError(err error) error {
 	case errors.Is(err, sandbox.ErrGone), errors.Is(err, sandbox.ErrUnavailable):
 		return tool.Unavailable("The sandbox is not available. Retry; if it stays so, run `chitin doctor`.", err)
 	case errors.Is(err, sandbox.ErrRefused):
-		return tool.Forbidden("The sandbox refused to run the command.")
+		return &tool.Error{Kind: tool.KindForbidden, Public: "The sandbox refused to run the command.", Err: err}
 	}
 	return tool.Failed("The command could not be run.", err)
 }

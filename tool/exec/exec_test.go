@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -207,6 +208,48 @@ func (ended) Stdin() io.WriteCloser                      { return nil }
 func (ended) Signal(int) error                           { return nil }
 func (ended) Resize(sandbox.Winsize) error               { return nil }
 func (ended) Wait(context.Context) (sandbox.Exit, error) { return sandbox.Exit{}, nil }
+
+// late is a box that reports a failed start only to Wait.
+type late struct {
+	*hostbox.Box
+	err error
+}
+
+type stillborn struct {
+	ended
+	err error
+}
+
+func (l late) Start(context.Context, sandbox.Cmd) (sandbox.Proc, error) {
+	return stillborn{err: l.err}, nil
+}
+func (s stillborn) Wait(context.Context) (sandbox.Exit, error) { return sandbox.Exit{Code: -1}, s.err }
+
+func TestFailedStartsAreExplained(t *testing.T) {
+	host, err := hostbox.New(hostbox.Options{Dir: t.TempDir(), Workdir: "/workspace"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for args, c := range map[string]struct {
+		cause error
+		kind  tool.ErrorKind
+		text  string
+	}{
+		`{"command":"x","workdir":"none"}`: {syscall.ENOENT, tool.KindInput, "Working directory not found: none."},
+		`{"command":"x","workdir":"."}`:    {syscall.ENOENT, tool.KindUnavail, "The sandbox's image has no /bin/sh. Choose another image."},
+		`{"command":"x"}`:                  {syscall.EAGAIN, tool.KindUnavail, "The sandbox has as many processes as it may. End some, then retry."},
+		`{"command":"y"}`:                  {syscall.E2BIG, tool.KindInput, "The command and its environment are too long."},
+		`{"command":"z"}`:                  {sandbox.ErrGone, tool.KindUnavail, "The sandbox is not available. Retry; if it stays so, run `chitin doctor`."},
+		`{"command":"w"}`:                  {sandbox.ErrRefused, tool.KindForbidden, "The sandbox refused to run the command."},
+		`{"command":"v"}`:                  {errors.New("dial /run/host.sock"), tool.KindFailed, "The command could not be run."},
+	} {
+		place := tooltest.Place(late{host, c.cause}, false)
+		_, err := exec.New(exec.Options{}).Run(context.Background(), &tool.Call{Args: []byte(args), Place: place})
+		if e := tool.AsError(err); e.Kind != c.kind || e.Public != c.text || !errors.Is(err, c.cause) {
+			t.Errorf("%s: %s %q", args, e.Kind, e.Public)
+		}
+	}
+}
 
 func BenchmarkExecOverhead(b *testing.B) {
 	host, err := hostbox.New(hostbox.Options{Dir: b.TempDir(), Workdir: "/workspace"})
