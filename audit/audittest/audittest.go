@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,6 +40,9 @@ func Subject(t testing.TB, c *audit.Check, e audit.Example) *audit.Subject {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if e.Note == "tmp" {
+		s.StateDir = "/tmp/state-of-an-example"
 	}
 	s.Auth, s.Deep, s.Probes = e.Auth, e.Deep || c.Deep, e.Probes
 	s.Now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
@@ -85,7 +89,7 @@ func layout(t testing.TB, root string, kind audit.Kind, e audit.Example) map[str
 	for _, l := range keys(e.Links) {
 		p := filepath.Join(root, l)
 		must(os.MkdirAll(filepath.Dir(p), 0o700))
-		must(os.Symlink(fill(e.Links[l]), p))
+		must(link(fill(e.Links[l]), p))
 	}
 	for p, m := range e.Modes {
 		target := filepath.Join(root, p)
@@ -107,6 +111,17 @@ func layout(t testing.TB, root string, kind audit.Kind, e audit.Example) map[str
 		env[k] = fill(v)
 	}
 	return env
+}
+
+// link makes a symbolic link; hard: and fifo: make the other odd things.
+func link(target, path string) error {
+	if name, ok := strings.CutPrefix(target, "hard:"); ok {
+		return os.Link(filepath.Join(filepath.Dir(path), name), path)
+	}
+	if target == "fifo:" {
+		return syscall.Mkfifo(path, 0o600)
+	}
+	return os.Symlink(target, path)
 }
 
 func special(m uint32) os.FileMode {

@@ -4,13 +4,17 @@ package all
 
 import (
 	"github.com/chitin-sh/chitin/audit"
+	"github.com/chitin-sh/chitin/audit/checks/channels"
 	"github.com/chitin-sh/chitin/audit/checks/exposure"
 	"github.com/chitin-sh/chitin/audit/checks/files"
 	"github.com/chitin-sh/chitin/audit/checks/gateway"
 	"github.com/chitin-sh/chitin/audit/checks/hooks"
+	"github.com/chitin-sh/chitin/audit/checks/host"
 	"github.com/chitin-sh/chitin/audit/checks/meta"
 	"github.com/chitin-sh/chitin/audit/checks/models"
+	"github.com/chitin-sh/chitin/audit/checks/plugins"
 	"github.com/chitin-sh/chitin/audit/checks/sandbox"
+	"github.com/chitin-sh/chitin/audit/checks/secrets"
 	"github.com/chitin-sh/chitin/audit/checks/toolpolicy"
 )
 
@@ -22,17 +26,31 @@ func Checks() []audit.Check {
 		files.Synced(),
 		gateway.Checks(),
 		meta.Flags(),
+		channels.Browser(),
 		toolpolicy.Checks(),
+		toolpolicy.Own(),
 		hooks.Checks(),
 		hooks.HTTP(),
 		sandbox.Checks(),
 		gateway.Nodes(),
 		toolpolicy.Minimal(),
 		meta.Secrets(),
+		secrets.Checks(),
+		meta.Own(),
 		models.Checks(),
 		exposure.Checks(),
 		files.State(),
 		files.Deep(),
+		files.Own(),
+		plugins.Workspace(),
+		sandbox.BrowserContainers(),
+		plugins.Trust(),
+		plugins.Code(),
+		channels.Checks(),
+		host.Gateway(),
+		host.Engine(),
+		host.Containers(),
+		host.Kernel(),
 		meta.Late(),
 	} {
 		out = append(out, list...)
