@@ -144,6 +144,8 @@ func (e *Engine) check(l layer, st *state) Verdict {
 		return e.exec(st)
 	case layerRules:
 		return e.rules.check(e, st)
+	case layerHere:
+		return pass(e.voc.here.has(st.tool))
 	}
 	return Allow // joined into layerProfile
 }
@@ -157,7 +159,7 @@ var guardOf = [layerCount]mutate.Guard{
 	layerSubagent: mutate.GuardSubagent, layerInherited: mutate.GuardInherited,
 	layerSurface: mutate.GuardSurface, layerOwner: mutate.GuardOwner, layerGateway: mutate.GuardLists,
 	layerHost: mutate.GuardHost, layerElevated: mutate.GuardElevated, layerExec: mutate.GuardExec,
-	layerRules: mutate.GuardRules,
+	layerRules: mutate.GuardRules, layerHere: mutate.GuardName,
 }
 
 func pass(ok bool) Verdict {

@@ -52,6 +52,8 @@ func (e *Engine) describe(l layer, v Verdict, st *state) (layer, because) {
 		return l, e.whyHost(l, v, st)
 	case layerRules:
 		return l, st.note
+	case layerHere:
+		return l, because{rule: "registry", reason: "this gateway has no tool called " + quote(st.name), flip: "none: chitin policy list shows the tools"}
 	}
 	return l, because{}
 }
@@ -59,7 +61,7 @@ func (e *Engine) describe(l layer, v Verdict, st *state) (layer, because) {
 func (e *Engine) whyName(st *state) because {
 	b := because{rule: "registry", reason: "there is no tool called " + quote(st.q.Tool), flip: "chitin policy list shows the tools"}
 	if n := e.voc.nearest(st.q.Tool); n != "" {
-		if _, ok := e.voc.lookup(n); ok {
+		if i, ok := e.voc.lookup(n); ok && e.voc.here.has(i) {
 			b.flip = "call " + n
 		}
 	}

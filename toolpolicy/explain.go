@@ -42,6 +42,9 @@ func (e *Engine) ExplainAs(who Subject, q *Query) Explanation {
 		Rule: d.Rule, Key: d.Key, Line: d.Line, Reason: d.Reason, Flip: []string{},
 	}
 	for l := layerName; l < layerCount; l++ {
+		if l == layerHere && st.known && e.voc.here.has(st.tool) {
+			continue // said by the first line
+		}
 		st.note = because{}
 		if l == layerProfile && st.known {
 			x.fixed(e, &st)

@@ -15,7 +15,7 @@ func (e *Engine) Inherit(caller gateway.Caller, surface Surface, s *Session) map
 	out := make(map[string]Policy, len(s.Inherited)+1)
 	maps.Copy(out, s.Inherited)
 	allowed := []string{} // present and empty: none
-	for _, name := range e.voc.names {
+	for _, name := range e.voc.registered() {
 		if e.Visible(caller, &Query{Tool: name, Surface: surface, Session: s}) {
 			allowed = append(allowed, name)
 		}

@@ -25,6 +25,7 @@ const (
 	layerElevated
 	layerExec
 	layerRules
+	layerHere
 	layerCount
 )
 
@@ -33,7 +34,7 @@ func (l layer) String() string {
 	return [...]string{
 		"name", "caller", "profile", "policy", "global", "provider", "agent", "group", "sender",
 		"sandbox", "read-only", "subagent", "inherited", "surface", "owner-only", "surface-deny",
-		"host", "elevated", "exec", "rules",
+		"host", "elevated", "exec", "rules", "registry",
 	}[l]
 }
 

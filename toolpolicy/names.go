@@ -83,10 +83,11 @@ var profiles = sync.OnceValue(func() map[string][]string {
 // Profiles lists the profile names.
 func Profiles() []string { return []string{"minimal", "coding", "messaging", "full"} }
 
-// vocabulary is every name that a rule can mean: the registered tools first,
-// then the names other layers speak of. A tool's index is its bit.
+// vocabulary is every name that a rule can mean: the registered tools and
+// those that the floors speak of. A tool's index is its bit.
 type vocabulary struct {
-	names   []string
+	names   []string            // sorted
+	here    bits                // which of them are registered
 	index   map[string]int32    // registered names and their aliases
 	groups  map[string][]string // expanded, registry included
 	known   map[string]bool     // every name that is no typing mistake
@@ -100,9 +101,15 @@ func newVocabulary(tools []string) *vocabulary {
 		known: map[string]bool{"*": true},
 	}
 	v.names = slices.DeleteFunc(v.names, func(n string) bool { return !ValidName(n) })
+	registered := v.names
+	v.addFloors()
+	v.here = newBits(len(v.names))
 	for i, n := range v.names {
 		v.index[n] = int32(i)
 		v.known[n] = true
+		if _, ok := slices.BinarySearch(registered, n); ok {
+			v.here.set(int32(i))
+		}
 	}
 	for i, n := range v.names {
 		for _, a := range aliases(n) {
@@ -114,6 +121,32 @@ func newVocabulary(tools []string) *vocabulary {
 	v.addGroups()
 	v.addKnown()
 	return v
+}
+
+// addFloors adds the names of the floors that no registered tool answers to,
+// so that an explanation can say what holds for them.
+func (v *vocabulary) addFloors() {
+	all := slices.Clone(v.names)
+	for _, list := range [][]string{floorHTTP, ownerOnly, acpAsks, hostCapable} {
+		for _, n := range list {
+			if !slices.ContainsFunc(namesOf(n), func(a string) bool { return slices.Contains(all, a) }) {
+				all = append(all, n)
+			}
+		}
+	}
+	slices.Sort(all)
+	v.names = all
+}
+
+// registered are the names of the tools that are there.
+func (v *vocabulary) registered() []string {
+	var out []string
+	for i, n := range v.names {
+		if v.here.has(int32(i)) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // addGroups takes over the fixed groups and makes those of the registry: a
@@ -133,7 +166,7 @@ func (v *vocabulary) addGroups() {
 		}
 	}
 	apart := strings.Fields("ls read write edit apply_patch exec process canvas")
-	for _, n := range v.names {
+	for _, n := range v.registered() {
 		server, _, plugin := strings.Cut(n, "__")
 		if plugin && server != "" {
 			for _, g := range []string{"group:plugins", "bundle-mcp", server} {

@@ -62,13 +62,13 @@ func (e *Engine) reachOf(from Party) string {
 }
 
 // Tools lists the registered tools in order.
-func (e *Engine) Tools() []string { return slices.Clone(e.voc.names) }
+func (e *Engine) Tools() []string { return e.voc.registered() }
 
 // Canonical is the registered name that a called name stands for, and whether
 // there is one.
 func (e *Engine) Canonical(name string) (string, bool) {
 	i, ok := e.voc.lookup(name)
-	if !ok {
+	if !ok || !e.voc.here.has(i) {
 		return "", false
 	}
 	return e.voc.names[i], true

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/chitin-sh/chitin/toolpolicy"
@@ -50,6 +51,9 @@ func (b *Book) Ask(ctx context.Context, p toolpolicy.Petition, plan *Plan) (Requ
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
 		return Request{}, errors.Join(ErrFull, err)
 	}
+	if r.State == StatePending {
+		b.woken(r.ID) // from now on this process waits, and records the answer itself
+	}
 	if b.o.OnAsk != nil && r.State == StatePending {
 		b.o.OnAsk(r)
 	}
@@ -62,17 +66,15 @@ func (b *Book) Ask(ctx context.Context, p toolpolicy.Petition, plan *Plan) (Requ
 func (b *Book) Wait(ctx context.Context, r Request) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	defer b.wake(r.ID)
+	defer b.forget(r.ID)
 	for {
 		woken := b.woken(r.ID)
 		now, err := b.get(context.WithoutCancel(ctx), r.Tenant, r.ID)
 		switch {
 		case err != nil:
 			return errors.Join(ErrDenied, err)
-		case now.State == StateApproved:
-			return nil
 		case now.State != StatePending:
-			return fmt.Errorf("%w: %s", ErrDenied, now.Note)
+			return b.answered(ctx, now)
 		case b.late(now):
 			if !b.o.Mutate.On(mutate.GuardTimeout) {
 				return nil
@@ -86,6 +88,31 @@ func (b *Book) Wait(ctx context.Context, r Request) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// answered is what a decided request means for the call that waits. An answer
+// that another process wrote is recorded here, before it counts.
+func (b *Book) answered(ctx context.Context, r Request) error {
+	b.mu.Lock()
+	said := b.said[r.ID]
+	b.mu.Unlock()
+	if !said && r.DecidedBy != "" && !strings.HasPrefix(r.DecidedBy, "standing:") {
+		if err := b.record(ctx, "decided", r, r.State, r.DecidedBy, r.Note); err != nil {
+			return errors.Join(ErrDenied, err)
+		}
+	}
+	if r.State == StateApproved {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrDenied, r.Note)
+}
+
+// forget drops what is kept of a request while its call waits.
+func (b *Book) forget(id string) {
+	b.wake(id)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.said, id)
 }
 
 func (b *Book) late(r Request) bool { return !b.o.Now().Before(r.Expires) }

@@ -83,6 +83,7 @@ type Book struct {
 
 	mu    sync.Mutex
 	waits map[string]chan struct{}
+	said  map[string]bool // waiting requests whose answer this process recorded
 }
 
 // Open makes the book of a running gateway. Whatever an earlier run left
@@ -116,7 +117,7 @@ func Attach(db *store.DB, o Options) *Book {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Book{db: db, o: o, boot: newID("boot"), waits: map[string]chan struct{}{}}
+	return &Book{db: db, o: o, boot: newID("boot"), waits: map[string]chan struct{}{}, said: map[string]bool{}}
 }
 
 func newID(prefix string) string {

@@ -97,6 +97,9 @@ type binder struct {
 func (b *binder) command(line string) {
 	a := shell.Analyze(line)
 	b.plan.Doubts = a.Reasons
+	if !path.IsAbs(b.plan.Cwd) && b.c.Files != nil {
+		b.plan.Doubts = append(b.plan.Doubts, "the directory is not known: scripts named by a relative path are not bound")
+	}
 	for _, cmd := range a.Commands {
 		b.plan.Commands = append(b.plan.Commands, cmd.Argv)
 		if len(cmd.Argv) == 0 {
@@ -219,6 +222,9 @@ func (h Host) Program(_ context.Context, name string) (string, error) {
 
 // Open opens a regular file without following a link at its end.
 func (h Host) Open(_ context.Context, p string) (io.ReadCloser, error) {
+	if !path.IsAbs(p) {
+		return nil, fs.ErrNotExist // never the directory this process happens to be in
+	}
 	real, err := filepath.EvalSymlinks(p)
 	if err != nil {
 		return nil, err

@@ -63,6 +63,11 @@ func (b *Book) Decide(ctx context.Context, by gateway.Caller, id string, a Answe
 	if err := b.record(ctx, "decided", r, state, by.Principal(), a.Note); err != nil {
 		return err
 	}
+	b.mu.Lock()
+	if _, waiting := b.waits[r.ID]; waiting {
+		b.said[r.ID] = true
+	}
+	b.mu.Unlock()
 	note := shell.Show(a.Note)
 	if len(note) > 500 {
 		note = note[:500]

@@ -37,9 +37,6 @@ func New(o Options) (l *List, bad []string) {
 	if l.safe == nil {
 		l.safe = []string{"cut", "uniq", "head", "tail", "tr", "wc"}
 	}
-	if l.dirs == nil {
-		l.dirs = []string{"/usr/local/bin", "/usr/bin", "/bin"}
-	}
 	for _, p := range o.Patterns {
 		words, why := pattern(p)
 		if why != "" {
@@ -55,6 +52,8 @@ func New(o Options) (l *List, bad []string) {
 	}
 	return l, bad
 }
+
+func usualDirs() []string { return []string{"/usr/local/bin", "/usr/bin", "/bin"} }
 
 // pattern splits an entry into words and says what is wrong with it.
 func pattern(p string) ([]string, string) {
@@ -180,10 +179,14 @@ func matchWord(w, arg string) bool {
 // why none can be trusted: neither the program nor any directory above it may
 // be writable by anyone but root.
 func (l *List) Resolve(name string) (string, string) {
+	dirs := l.dirs
+	if dirs == nil {
+		dirs = usualDirs()
+	}
 	candidates := []string{name}
 	if !strings.Contains(name, "/") {
 		candidates = nil
-		for _, d := range l.dirs {
+		for _, d := range dirs {
 			candidates = append(candidates, filepath.Join(d, name))
 		}
 	} else if !path.IsAbs(name) {

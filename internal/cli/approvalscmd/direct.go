@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
 	"github.com/chitin-sh/chitin/internal/store"
@@ -20,9 +21,18 @@ type direct struct {
 	me   gateway.Caller
 }
 
-// Direct opens the state directory's database.
+// Direct opens the state directory's database, with the options of the
+// configuration.
 func Direct(ctx context.Context, env *cliutil.Env) (Client, error) {
-	return DirectWith(ctx, env, approval.Options{})
+	path, err := env.ConfigPath()
+	if err != nil {
+		return nil, err
+	}
+	l, err := config.Load(path)
+	if err != nil {
+		return nil, cliutil.WithHint(err, "chitin config validate")
+	}
+	return DirectWith(ctx, env, approval.Options{AllowSelf: l.Tools.Approvals.AllowSelf})
 }
 
 // DirectWith is Direct with the options of the configuration, such as where

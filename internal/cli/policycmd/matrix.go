@@ -110,13 +110,15 @@ func printMatrix(env *cliutil.Env, cells []cell) error {
 		word := c.Verdict
 		if !c.Visible {
 			word = "·"
+		} else if word == "deny" {
+			word = "by args"
 		}
 		fmt.Fprintf(&b, " %-9s", word)
 		if i%len(surfaces) == len(surfaces)-1 && (i+1 == len(cells) || cells[i+1].Principal != last) {
 			b.WriteString("\n")
 		}
 	}
-	b.WriteString("\n· is denied and hidden\n")
+	b.WriteString("\n· is denied and hidden; by args depends on the call's arguments\n")
 	_, err := env.Out.Write([]byte(b.String()))
 	return err
 }
