@@ -82,6 +82,13 @@ func writeError(w http.ResponseWriter, code int, typ, msg string) {
 // refuse writes the guard's refusal, held back if the guard wants it so.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, ref *gateway.Refusal) {
 	s.deps.Guard.Hold(r.Context(), ref)
+	if r.ContentLength > drainFrom || r.ContentLength < 0 {
+		rc := http.NewResponseController(w)
+		if rc.EnableFullDuplex() == nil {
+			w.Header()["Connection"] = connectionClose
+			defer drain(rc, r)
+		}
+	}
 	if ref.RetryAfter > 0 {
 		w.Header()["Retry-After"] = []string{ref.RetryAfterSeconds()}
 	}

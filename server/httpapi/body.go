@@ -26,10 +26,10 @@ func (c *call) readBody() ([]byte, bool) {
 	case errors.Is(err, errTooLarge):
 		c.tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.w.Header()["Connection"] = []string{"close"}
+		c.w.Header()["Connection"] = connectionClose
 		writeError(c.w, http.StatusRequestTimeout, "invalid_request_error", "Request body timeout")
 	default:
-		c.w.Header()["Connection"] = []string{"close"}
+		c.w.Header()["Connection"] = connectionClose
 		writeError(c.w, http.StatusBadRequest, "invalid_request_error", "The request body could not be read")
 	}
 	return nil, false
@@ -51,18 +51,24 @@ func readAll(r io.Reader, length, limit int64) ([]byte, error) {
 }
 
 const (
-	drainBytes = 8 << 20
+	drainBytes = 4 << 20
 	drainTime  = 2 * time.Second
+	drainFrom  = 128 << 10 // net/http itself reads on for less
 )
 
-// tooLarge answers 413 and then reads a little more of the body, so that a
-// client that only listens after it has sent everything gets the answer.
+// tooLarge answers 413.
 func (c *call) tooLarge() {
-	c.w.Header()["Connection"] = []string{"close"}
+	c.w.Header()["Connection"] = connectionClose
 	rc := http.NewResponseController(c.w)
 	_ = rc.EnableFullDuplex()
 	writeError(c.w, http.StatusRequestEntityTooLarge, "invalid_request_error", "Payload too large")
+	drain(rc, c.r)
+}
+
+// drain sends the answer and then reads a little more of the body, so that a
+// client that only listens after it has sent everything gets the answer.
+func drain(rc *http.ResponseController, r *http.Request) {
 	_ = rc.Flush()
 	_ = rc.SetReadDeadline(time.Now().Add(drainTime))
-	_, _ = io.CopyN(io.Discard, c.r.Body, drainBytes)
+	_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
 }

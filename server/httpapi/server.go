@@ -32,14 +32,15 @@ func New(d Deps) *Server {
 
 // Header values that are the same on every answer.
 var (
-	nosniff     = []string{"nosniff"}
-	noReferrer  = []string{"no-referrer"}
-	permissions = []string{"camera=(), microphone=(self), geolocation=()"}
-	cspNothing  = []string{"default-src 'none'; frame-ancestors 'none'"}
-	cspPage     = []string{"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"}
-	noStore     = []string{"no-store"}
-	typeJSON    = []string{"application/json; charset=utf-8"}
-	typeText    = []string{"text/plain; charset=utf-8"}
+	nosniff         = []string{"nosniff"}
+	noReferrer      = []string{"no-referrer"}
+	permissions     = []string{"camera=(), microphone=(self), geolocation=()"}
+	cspNothing      = []string{"default-src 'none'; frame-ancestors 'none'"}
+	cspPage         = []string{"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"}
+	connectionClose = []string{"close"}
+	noStore         = []string{"no-store"}
+	typeJSON        = []string{"application/json; charset=utf-8"}
+	typeText        = []string{"text/plain; charset=utf-8"}
 )
 
 // ServeHTTP finds the row, asks the guard, and only then calls the handler.
@@ -120,7 +121,7 @@ func (s *Server) fallback(w http.ResponseWriter, r *http.Request) {
 // acceptable refuses shapes of requests that no route takes.
 func acceptable(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodConnect {
-		w.Header()["Connection"] = []string{"close"}
+		w.Header()["Connection"] = connectionClose
 		writeText(w, http.StatusBadRequest, "Bad Request")
 		return false
 	}
