@@ -120,6 +120,13 @@ func (m *Manager) Choose(ctx context.Context, g toolpolicy.Grant, s SessionRef, 
 	return Place{ok: true, box: b}, nil
 }
 
+// BoxFor returns the box of a session whatever the mode says, for what the
+// gateway itself does in one: warming up, measurements. Calls of tools go
+// through Choose.
+func (m *Manager) BoxFor(ctx context.Context, s SessionRef) (Box, error) {
+	return m.box(ctx, m.o.ConfigFor(s.Agent), s)
+}
+
 // ownerFor names the box of a session. With scope shared everything of one
 // tenant that sees the same workspace shares; nothing else does.
 func ownerFor(cfg Config, s SessionRef) Owner {

@@ -79,8 +79,16 @@ func (m *Manager) demand(be Backend, spec Spec, cfg Config) {
 	}
 }
 
+// breath is how long the pool waits after a claim: the call that claimed is
+// about to use the machine.
+const breath = 250 * time.Millisecond
+
 // fill starts boxes one at a time until there are enough.
 func (m *Manager) fill(p *profilePool) {
+	select {
+	case <-time.After(breath):
+	case <-m.ctx.Done():
+	}
 	for m.wants(p) {
 		ctx, cancel := context.WithTimeout(m.ctx, 2*time.Minute)
 		st := p.be.Status(ctx)
@@ -95,8 +103,21 @@ func (m *Manager) fill(p *profilePool) {
 			}
 			return
 		}
+		m.mu.Unlock()
+		prefault(m.ctx, l.box)
+		m.mu.Lock()
 		p.ready = append(p.ready, l)
 		m.mu.Unlock()
+	}
+}
+
+// prefault runs a shell once, so that the first command of whoever claims the
+// box finds everything in memory.
+func prefault(ctx context.Context, b Box) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if p, err := b.Start(ctx, Cmd{Argv: []string{"sh", "-c", "true"}, Stdin: NoStdin}); err == nil {
+		_, _ = p.Wait(ctx)
 	}
 }
 
@@ -151,4 +172,15 @@ func (m *Manager) drainPool() {
 	for _, l := range all {
 		m.discard(l, "", dropFiles)
 	}
+}
+
+// Warmed is how many unclaimed boxes are ready.
+func (m *Manager) Warmed() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for _, p := range m.pool {
+		n += len(p.ready)
+	}
+	return n
 }

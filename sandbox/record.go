@@ -80,7 +80,13 @@ func (m *Manager) writeRecord(req Request, dir, backend string) error {
 	if err != nil {
 		return err
 	}
-	return securefile.Write(filepath.Join(dir, recordFile), b)
+	// It has to outlive this process, not the machine: containers do not
+	// outlive that either, so nothing is synced.
+	tmp := filepath.Join(dir, recordFile+".new")
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, filepath.Join(dir, recordFile))
 }
 
 // giveTo makes a directory the box user's, where we may.

@@ -94,8 +94,8 @@ func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request
 	if err := os.Chmod(p.ctl, 0o755); err != nil {
 		return p, fmt.Errorf("control directory: %w", err)
 	}
-	if err := securefile.Write(filepath.Join(r.Dir, nonceFile), []byte(p.nonce)); err != nil {
-		return p, err
+	if err := os.WriteFile(filepath.Join(r.Dir, nonceFile), []byte(p.nonce), 0o600); err != nil {
+		return p, fmt.Errorf("box directory: %w", err)
 	}
 	return p, nil
 }

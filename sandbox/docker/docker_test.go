@@ -30,6 +30,9 @@ var supervisorBinary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if state := os.Getenv(envGateway); state != "" {
+		gateway(state)
+	}
 	code := m.Run()
 	if p, err := supervisorBinary(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(p))

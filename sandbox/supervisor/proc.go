@@ -16,6 +16,8 @@ const (
 	// grace is how long output may follow the exit of a process whose
 	// children keep its pipes open.
 	grace = 100 * time.Millisecond
+	// maxPipe is the most that an unprivileged process can leave in a pipe.
+	maxPipe = 1 << 20
 )
 
 // proc is one started command. In stream mode its output is read here and
@@ -316,6 +318,9 @@ func (p *proc) ended(ws syscall.WaitStatus) {
 func (p *proc) awaitOutput(done <-chan struct{}) {
 	t := time.NewTicker(grace)
 	defer t.Stop()
+	p.mu.Lock()
+	first := p.progress
+	p.mu.Unlock()
 	last := int64(-1)
 	for {
 		select {
@@ -325,7 +330,8 @@ func (p *proc) awaitOutput(done <-chan struct{}) {
 			p.mu.Lock()
 			blocked, now := p.window == 0, p.progress
 			p.mu.Unlock()
-			if !blocked && now == last {
+			// No pipe holds more: the rest is from children that live on.
+			if !blocked && (now == last || now-first > maxPipe) {
 				return
 			}
 			last = now

@@ -94,10 +94,25 @@ func supervise() int {
 		s.killAll()
 		return 0
 	}
-	for deadline := time.Now().Add(time.Duration(linger) * time.Second); time.Now().Before(deadline); {
+	return s.await(sock, time.Duration(linger)*time.Second)
+}
+
+// await serves one gateway after the other. It ends when none came for as
+// long as linger, or when the directory of the socket was removed: then none
+// can come.
+func (s *server) await(sock string, linger time.Duration) int {
+	since := time.Now()
+	for time.Since(since) < linger {
 		fd, err := dial(sock)
 		if err != nil {
-			time.Sleep(50 * time.Millisecond)
+			if removed(filepath.Dir(sock)) {
+				return 0
+			}
+			pause := 20 * time.Millisecond
+			if time.Since(since) > 5*time.Second {
+				pause = 300 * time.Millisecond
+			}
+			time.Sleep(pause)
 			continue
 		}
 		quit := s.serve(fd, fd)
@@ -106,9 +121,15 @@ func supervise() int {
 		if quit {
 			return 0
 		}
-		deadline = time.Now().Add(time.Duration(linger) * time.Second)
+		since = time.Now()
 	}
 	return 0
+}
+
+// removed reports whether a mounted directory has lost its name on the host.
+func removed(dir string) bool {
+	var st unix.Stat_t
+	return unix.Stat(dir, &st) == nil && st.Nlink == 0
 }
 
 func dial(path string) (int, error) {
