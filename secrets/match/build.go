@@ -2,102 +2,117 @@ package match
 
 import "math/bits"
 
-type node struct {
-	child map[uint8]int32
-	fail  int32
-	depth uint16
-	out   []uint16
-}
-
+// builder holds the trie as the table that the automaton will be: row per
+// state, column per class, 0 for no child.
 type builder struct {
 	class   [256]uint8
 	classes int
-	nodes   []node
+	shift   uint
+	next    []uint16
+	depth   []uint16
+	out     [][]uint16
 	longest int
 }
 
 // newBuilder makes the trie of all patterns, each cut to limit bytes. Only
 // bytes that occur get a class of their own; class 0 is everything else.
 func newBuilder(patterns []string, limit int) *builder {
-	b := &builder{classes: 1, nodes: []node{{}}}
+	b := &builder{classes: 1}
+	total := 1
+	for _, p := range patterns {
+		p = p[:min(len(p), limit)]
+		total += len(p)
+		for i := range len(p) {
+			b.addClass(p[i])
+		}
+	}
+	b.shift = uint(bits.Len(uint(b.classes - 1)))
+	rows := min(total, maxStates+1)
+	b.next = make([]uint16, 0, rows<<b.shift/2)
+	b.addState(0)
 	for id, p := range patterns {
 		p = p[:min(len(p), limit)]
 		if p == "" {
 			continue
 		}
 		b.longest = max(b.longest, len(p))
-		at := int32(0)
+		at := uint16(0)
 		for i := range len(p) {
-			at = b.step(at, b.classOf(p[i]))
-			if len(b.nodes) > maxStates {
+			if at = b.step(at, b.class[p[i]]); len(b.depth) > maxStates {
 				return b
 			}
 		}
-		b.nodes[at].out = append(b.nodes[at].out, uint16(id))
+		b.out[at] = append(b.out[at], uint16(id))
 	}
 	return b
 }
 
-func (b *builder) classOf(c byte) uint8 {
+// addClass gives a byte, and its other case, a column.
+func (b *builder) addClass(c byte) {
 	c = Fold(c)
-	if b.class[c] == 0 {
-		if b.classes > 255 {
-			return 0
-		}
-		b.class[c] = uint8(b.classes)
-		if 'a' <= c && c <= 'z' {
-			b.class[c-0x20] = b.class[c]
-		}
-		b.classes++
+	if b.class[c] != 0 || b.classes > 255 {
+		return
 	}
-	return b.class[c]
+	b.class[c] = uint8(b.classes)
+	if 'a' <= c && c <= 'z' {
+		b.class[c-0x20] = b.class[c]
+	}
+	b.classes++
 }
 
-func (b *builder) step(at int32, class uint8) int32 {
-	if next, ok := b.nodes[at].child[class]; ok {
-		return next
+func (b *builder) addState(depth uint16) uint16 {
+	n := len(b.depth)
+	b.depth = append(b.depth, depth)
+	b.out = append(b.out, nil)
+	size := (n + 1) << b.shift
+	if cap(b.next) < size {
+		grown := make([]uint16, len(b.next), size*2)
+		copy(grown, b.next)
+		b.next = grown
 	}
-	if b.nodes[at].child == nil {
-		b.nodes[at].child = map[uint8]int32{}
-	}
-	next := int32(len(b.nodes))
-	b.nodes = append(b.nodes, node{depth: b.nodes[at].depth + 1})
-	b.nodes[at].child[class] = next
-	return next
+	b.next = b.next[:size]
+	return uint16(n)
 }
 
-// compile walks the trie by depth, fills in failure transitions and flattens
-// them into the table.
+func (b *builder) step(at uint16, class uint8) uint16 {
+	i := int(at)<<b.shift | int(class)
+	if b.next[i] == 0 {
+		b.next[i] = b.addState(b.depth[at] + 1)
+	}
+	return b.next[i]
+}
+
+// compile walks the trie by depth and fills every missing child with the one
+// of the state's failure state.
 func (b *builder) compile() *Set {
-	shift := uint(bits.Len(uint(b.classes - 1)))
-	s := &Set{class: b.class, shift: shift, long: b.longest, next: make([]uint16, len(b.nodes)<<shift), depth: make([]uint16, len(b.nodes)), out: make([][]uint16, len(b.nodes))}
-	queue := []int32{0}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
-		n := &b.nodes[at]
-		s.depth[at] = n.depth
-		if at != 0 {
-			n.out = append(n.out, b.nodes[n.fail].out...)
-			// Until its own children overwrite them, a state goes where
-			// its failure state goes.
-			copy(s.next[int(at)<<shift:int(at+1)<<shift], s.next[int(n.fail)<<shift:int(n.fail+1)<<shift])
+	fail := make([]uint16, len(b.depth))
+	queue := make([]uint16, 0, len(b.depth))
+	width := 1 << b.shift
+	for _, child := range b.next[:width] {
+		if child != 0 {
+			queue = append(queue, child)
 		}
-		s.out[at] = n.out
-		for class, next := range n.child {
-			if at != 0 {
-				b.nodes[next].fail = int32(s.next[int(at)<<shift|int(class)] &^ flag)
+	}
+	for i := 0; i < len(queue); i++ {
+		at := queue[i]
+		if inherited := b.out[fail[at]]; len(inherited) > 0 {
+			b.out[at] = append(b.out[at][:len(b.out[at]):len(b.out[at])], inherited...)
+		}
+		row := b.next[int(at)<<b.shift:][:width]
+		from := b.next[int(fail[at])<<b.shift:][:width]
+		for class, child := range row {
+			if child == 0 {
+				row[class] = from[class]
+				continue
 			}
-			queue = append(queue, next)
-		}
-		for class, next := range n.child {
-			s.next[int(at)<<shift|int(class)] = uint16(next)
+			fail[child] = from[class]
+			queue = append(queue, child)
 		}
 	}
-	for i, e := range s.next {
-		if len(s.out[e]) > 0 {
-			s.next[i] = e | flag
+	for i, e := range b.next {
+		if len(b.out[e]) > 0 {
+			b.next[i] = e | flag
 		}
 	}
-	return s
+	return &Set{class: b.class, shift: b.shift, next: b.next, depth: b.depth, out: b.out, long: b.longest}
 }

@@ -33,7 +33,7 @@ func New(patterns []string) *Set {
 	limit := math.MaxInt
 	for {
 		b := newBuilder(patterns, limit)
-		if len(b.nodes) <= maxStates {
+		if len(b.depth) <= maxStates {
 			return b.compile()
 		}
 		limit = min(limit, b.longest) / 2

@@ -75,7 +75,7 @@ func escaped(s string) []string {
 		return nil
 	}
 	js := string(quoted[1 : len(quoted)-1])
-	plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(js)
+	plain := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(js, `\u003c`, "<"), `\u003e`, ">"), `\u0026`, "&")
 	q, p := url.QueryEscape(s), url.PathEscape(s)
 	return []string{
 		js, plain, strings.ReplaceAll(plain, "/", `\/`), twice(js), twice(plain),
@@ -86,7 +86,7 @@ func escaped(s string) []string {
 
 // twice is JSON text inside a JSON string.
 func twice(js string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(js)
+	return strings.ReplaceAll(strings.ReplaceAll(js, `\`, `\\`), `"`, `\"`)
 }
 
 // lowerHex writes percent escapes with small letters.
@@ -117,7 +117,7 @@ func based(s string) []form {
 			tail++
 		}
 		std = std[from:]
-		out = append(out, form{text: std, tail: tail}, form{text: strings.NewReplacer("+", "-", "/", "_").Replace(std), tail: tail})
+		out = append(out, form{text: std, tail: tail}, form{text: strings.ReplaceAll(strings.ReplaceAll(std, "+", "-"), "/", "_"), tail: tail})
 	}
 	return out
 }

@@ -1,11 +1,13 @@
 package redact
 
 import (
+	"bytes"
 	"slices"
 	"sync"
 
 	"github.com/chitin-sh/chitin/secrets"
 	"github.com/chitin-sh/chitin/secrets/match"
+	"github.com/chitin-sh/chitin/secrets/scan"
 )
 
 // anchorBytes is how much of a form the automaton holds; the rest is compared
@@ -17,7 +19,8 @@ type table struct {
 	values []secrets.Value
 	opts   Options
 	once   sync.Once
-	set    *match.Set
+	engine *scan.Engine // finds values and formats
+	set    *match.Set   // finds values only
 	forms  []form
 }
 
@@ -31,7 +34,11 @@ func (t *table) build() {
 	for i, f := range t.forms {
 		anchors[i] = f.text[:min(len(f.text), anchorBytes)]
 	}
-	t.set = match.New(anchors)
+	if t.opts.ValuesOnly {
+		t.set = match.New(anchors)
+	} else {
+		t.engine = scan.New(anchors)
+	}
 }
 
 // find returns the secret parts of b, sorted and disjoint, and how much of b
@@ -39,25 +46,35 @@ func (t *table) build() {
 func (t *table) find(b []byte, final bool) (spans []span, settled int) {
 	t.once.Do(t.build)
 	settled = len(b)
-	i, st, hit := 0, match.State(0), false
-	for {
-		if i, st, hit = t.set.Next(b, i, st); !hit {
-			break
+	value := func(pattern, end int) (span, bool) {
+		f := t.forms[pattern]
+		start := end - min(len(f.text), anchorBytes)
+		s, open := f.at(b, start, final)
+		if open {
+			settled = min(settled, start)
 		}
-		for _, id := range t.set.Hits(st) {
-			f := t.forms[id]
-			start := i - min(len(f.text), anchorBytes)
-			s, open := f.at(b, start, final)
-			switch {
-			case open:
-				settled = min(settled, start)
-			case s.end > 0:
-				spans = append(spans, s)
+		return s, s.end > 0
+	}
+	depth := 0
+	if t.set != nil {
+		spans, depth = t.valuesIn(b, value)
+	} else {
+		var found []scan.Span
+		found, depth = t.engine.FindOpen(b, func(pattern, end int) (scan.Span, bool) {
+			s, ok := value(pattern, end)
+			return scan.Span{Start: s.start, End: s.end, Rule: "value"}, ok
+		})
+		for _, f := range found {
+			if f.Rule != weakRule {
+				spans = append(spans, span{f.Start, f.End})
 			}
+		}
+		if !final {
+			settled = min(settled, tokenStart(b), openKey(b))
 		}
 	}
 	if !final {
-		settled = min(settled, len(b)-t.set.Depth(st))
+		settled = min(settled, len(b)-depth)
 	}
 	spans = merge(spans)
 	for _, s := range spans {
@@ -66,6 +83,50 @@ func (t *table) find(b []byte, final bool) (spans []span, settled int) {
 		}
 	}
 	return spans, settled
+}
+
+// weakRule finds too much to take out of somebody's text unasked.
+const weakRule = "generic-key"
+
+func (t *table) valuesIn(b []byte, value func(pattern, end int) (span, bool)) (spans []span, depth int) {
+	i, st, hit := 0, match.State(0), false
+	for {
+		if i, st, hit = t.set.Next(b, i, st); !hit {
+			return spans, t.set.Depth(st)
+		}
+		for _, id := range t.set.Hits(st) {
+			if s, ok := value(int(id), i); ok {
+				spans = append(spans, s)
+			}
+		}
+	}
+}
+
+const (
+	maxToken = 8 << 10  // longest token that is waited for
+	maxKey   = 32 << 10 // longest private key that is waited for
+)
+
+// tokenStart is where the last word of b begins: it may go on.
+func tokenStart(b []byte) int {
+	i := len(b)
+	for i > 0 && len(b)-i < maxToken && b[i-1] > ' ' {
+		i--
+	}
+	return i
+}
+
+// openKey is where a private key begins whose end has not come yet.
+func openKey(b []byte) int {
+	from := max(0, len(b)-maxKey)
+	i := bytes.LastIndex(b[from:], []byte("-----BEGIN "))
+	if i < 0 {
+		return len(b)
+	}
+	if end := bytes.Index(b[from+i:], []byte("-----END ")); end >= 0 && bytes.Contains(b[from+i+end+9:], []byte("-----")) {
+		return len(b)
+	}
+	return from + i
 }
 
 // at compares the whole form at a hit. open means that b ends before the

@@ -1,15 +1,21 @@
 package redact
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/chitin-sh/chitin/secrets"
 )
 
 // maxHeld is the most that a Writer keeps back while a secret might be in the
 // middle of arriving.
 const maxHeld = 256 << 10
+
+// maxBefore is how much of the line so far is kept to judge what follows.
+const maxBefore = 160
 
 // Writer redacts a stream. What might be the beginning of a secret is held
 // back until the bytes that decide arrive, or Flush or Close.
@@ -18,7 +24,8 @@ type Writer struct {
 	w   io.Writer
 	mu  sync.Mutex
 	buf []byte
-	// before is the byte that went out last: a short value must stand alone.
+	// before is the end of what went out, unredacted: what comes next is
+	// judged with the name of the field that stands there.
 	before []byte
 }
 
@@ -60,21 +67,20 @@ func (w *Writer) emit(final bool) error {
 	if settled <= n {
 		return nil
 	}
-	for len(spans) > 0 && spans[len(spans)-1].end > settled {
-		spans = spans[:len(spans)-1]
+	out := make([]byte, 0, settled-n)
+	at := n
+	for _, s := range spans {
+		if s.end <= n || s.end > settled {
+			continue
+		}
+		out = append(out, text[at:max(at, s.start)]...)
+		out = append(out, secrets.Redacted...)
+		at = s.end
 	}
-	out := text[:settled]
-	if len(spans) > 0 {
-		out = replace(make([]byte, 0, settled), out, spans)
-	}
+	out = append(out, text[at:settled]...)
 	w.buf = append(w.buf[:0], text[settled:]...)
-	last := text[settled-1]
-	out = out[n:]
+	w.remember(text[:settled], final)
 	written, err := w.w.Write(out)
-	w.before = append(w.before[:0], last)
-	if final {
-		w.before = w.before[:0]
-	}
 	if err != nil {
 		return fmt.Errorf("write redacted: %w", err)
 	}
@@ -82,4 +88,14 @@ func (w *Writer) emit(final bool) error {
 		return errors.New("write redacted: short write")
 	}
 	return nil
+}
+
+// remember keeps the end of the last line that went out.
+func (w *Writer) remember(sent []byte, final bool) {
+	w.before = w.before[:0]
+	if final {
+		return
+	}
+	from := max(0, len(sent)-maxBefore, bytes.LastIndexByte(sent, '\n'))
+	w.before = append(w.before, sent[from:]...)
 }

@@ -15,7 +15,7 @@ func (p *pass) assignment(sep int, equals bool) {
 		return
 	}
 	ks, ke, wrap := p.key(sep)
-	if ke-ks < 2 {
+	if ke-ks < 2 || !hasLetter(b[ks:ke]) { // a time of day is no assignment
 		return
 	}
 	vs, ve, quoted := p.value(sep+1, wrap, equals && ks > 0 && (b[ks-1] == '?' || b[ks-1] == '&' || b[ks-1] == ';'))
@@ -90,6 +90,18 @@ func (p *pass) quotedKey(i int) (start, end int, wrap byte) {
 	return j, end, 0
 }
 
+func hasLetter(w []byte) bool {
+	for _, c := range w {
+		if isLetter(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// stops are the bytes at which a value without quotes may end.
+var stops = [256]bool{'\n': true, '\r': true, 0: true, ' ': true, '\t': true, '"': true, '\'': true, '`': true, '&': true, '#': true, ';': true, '\\': true, '<': true, '>': true, ',': true}
+
 func isTypeName(w []byte) bool {
 	switch string(w) {
 	case "string", "String", "str", "char", "text", "any", "Text", "varchar", "byte", "CharSequence", "Optional", "const", "static":
@@ -131,6 +143,9 @@ func (p *pass) value(i int, wrap byte, param bool) (start, end int, quoted bool)
 
 // skipTag steps over a YAML tag that says only how the value is written.
 func (p *pass) skipTag(i int) int {
+	if i >= len(p.b) || p.b[i] != '!' {
+		return i
+	}
 	for _, t := range []string{"!!binary ", "!!str ", "!<str> "} {
 		if bytes.HasPrefix(p.b[i:min(len(p.b), i+16)], []byte(t)) {
 			return i + len(t)
@@ -206,7 +221,13 @@ func (p *pass) bare(i int, wrap byte, param bool) (start, end int) {
 	b := p.b
 	end = i
 scan:
-	for end < len(b) && end-i <= maxValue {
+	for limit := min(len(b), i+maxValue+1); end < limit; {
+		for end < limit && !stops[b[end]] {
+			end++
+		}
+		if end == limit {
+			break
+		}
 		c := b[end]
 		switch {
 		case c == '\n' || c == '\r' || c == 0:

@@ -99,6 +99,13 @@ type pass struct {
 // Find returns the secrets in b, sorted and without overlaps. caller is told
 // where the caller's own patterns end and returns the span they stand for.
 func (e *Engine) Find(b []byte, caller func(pattern, end int) (Span, bool)) []Span {
+	spans, _ := e.FindOpen(b, caller)
+	return spans
+}
+
+// FindOpen is Find for a text that goes on: open is how many of its last
+// bytes could be the beginning of a pattern.
+func (e *Engine) FindOpen(b []byte, caller func(pattern, end int) (Span, bool)) (spans []Span, open int) {
 	p := pass{e: e, b: b}
 	i, st, hit := 0, match.State(0), false
 	for {
@@ -111,7 +118,7 @@ func (e *Engine) Find(b []byte, caller func(pattern, end int) (Span, bool)) []Sp
 			}
 		}
 	}
-	return tidy(p.spans)
+	return tidy(p.spans), e.set.Depth(st)
 }
 
 func (p *pass) at(t target, end int, caller func(pattern, end int) (Span, bool)) {
