@@ -16,7 +16,7 @@ import (
 
 const (
 	kills = 220
-	lines = 2000
+	lines = 1000
 )
 
 // version is what the files hold in one generation: every line says which.
@@ -35,6 +35,9 @@ func (c *client) churn() error {
 		}
 		if _, err := c.call("apply_patch", map[string]any{"input": patch(gen % 2)}); err != nil && gen > 0 {
 			return err
+		}
+		if gen == 1 {
+			fmt.Println("working") // both directions were gone once: kill from now on
 		}
 	}
 }
@@ -107,10 +110,15 @@ func killChild(t *testing.T, dir, intents string) {
 	cmd.Env = append(os.Environ(), "TOOL_CHILD=churn", "TOOL_INTENTS="+intents)
 	var out bytes.Buffer
 	cmd.Stderr = &out
+	ready, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(15*time.Millisecond + rand.N(35*time.Millisecond))
+	_, _ = ready.Read(make([]byte, 16)) // an error shows on stderr, below
+	time.Sleep(rand.N(25 * time.Millisecond))
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
