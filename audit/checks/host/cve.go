@@ -97,7 +97,7 @@ func affected(have [3]int, fixed []string) bool {
 func vulnerable() []audit.Check {
 	mk := func(id, name string, table func() []weakness, get func(audit.EngineInfo) string, set func(*audit.EngineInfo)) audit.Check {
 		return audit.Check{
-			ID: "engine." + id, Layer: layer, On: audit.Both, Severity: "critical; warn for a distribution's package, whose patches the number does not show", Deep: true,
+			ID: "engine." + id, Layer: layer, On: audit.Own, Severity: "critical; warn for a distribution's package, whose patches the number does not show", Deep: true,
 			Title: name + " has known vulnerabilities", Why: "A published way out of a container is tried by every automated attack.",
 			Remedy: "Update " + name + ". The table is of " + TableDate + ".", Refs: []string{"CWE-1395"},
 			Run: func(s *audit.Subject) []audit.Hit {

@@ -41,13 +41,13 @@ func about(change func(*audit.EngineInfo)) []audit.Example {
 	if change != nil {
 		change(&i)
 	}
-	return []audit.Example{{Config: `{}`, Probes: audit.Probes{Engine: fake{info: i}}}}
+	return []audit.Example{{As: audit.Own, Config: `{}`, Probes: audit.Probes{Engine: fake{info: i}}}}
 }
 
 // eng makes a check of the engine: bad says what is wrong with it.
 func eng(id, sev, title, why, remedy, cwe string, bad func(e audit.EngineInfo) string, fires func(*audit.EngineInfo)) audit.Check {
 	return audit.Check{
-		ID: "engine." + id, Layer: layer, On: audit.Both, Severity: sev, Deep: true, Title: title, Why: why, Remedy: remedy, Refs: []string{cwe},
+		ID: "engine." + id, Layer: layer, On: audit.Own, Severity: sev, Deep: true, Title: title, Why: why, Remedy: remedy, Refs: []string{cwe},
 		Run: func(s *audit.Subject) []audit.Hit {
 			e := engine(s)
 			if !e.ok {
@@ -113,15 +113,15 @@ func Engine() []audit.Check {
 			}, func(e *audit.EngineInfo) { e.InsecureRegistries = []string{"10.0.0.0/8"} }),
 		eng("experimental", "info", "The engine runs with experimental features", "They change and are looked at less.", "Remove experimental from the engine's configuration.", "CWE-1188",
 			func(e audit.EngineInfo) string { return when(e.Experimental, "experimental") }, func(e *audit.EngineInfo) { e.Experimental = true }),
-		{ID: "engine.unreachable", Layer: layer, On: audit.Both, Severity: "info", Deep: true, Title: "The container engine did not answer",
+		{ID: "engine.unreachable", Layer: layer, On: audit.Own, Severity: "info", Deep: true, Title: "The container engine did not answer",
 			Why: "Containers and their limits could not be looked at.", Remedy: "Start the engine, or give this account access to its socket.", Refs: []string{"CWE-1059"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				if e := engine(s); e.err != nil {
 					return []audit.Hit{{Detail: audit.Show(e.err.Error())}}
 				}
 				return nil
-			}, Fires: []audit.Example{{Config: `{}`, Probes: audit.Probes{Engine: deadEngine{}}}}, Quiet: about(nil)},
-		{ID: "engine.gvisor_outdated", Layer: layer, On: audit.Both, Severity: "warn", Deep: true, Title: "gVisor is more than a year old",
+			}, Fires: []audit.Example{{As: audit.Own, Config: `{}`, Probes: audit.Probes{Engine: deadEngine{}}}}, Quiet: about(nil)},
+		{ID: "engine.gvisor_outdated", Layer: layer, On: audit.Own, Severity: "warn", Deep: true, Title: "gVisor is more than a year old",
 			Why: "Its kernel is the boundary; a year of fixes is missing.", Remedy: "Update runsc.", Refs: []string{"CWE-1104"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				v := engine(s).Runtimes["runsc"]

@@ -225,18 +225,26 @@ func Secrets() []audit.Check {
 		},
 		{
 			ID: "config.secrets.gateway_token_in_config", Layer: audit.LayerSecrets, On: audit.Both, Severity: "info; warn on our own configuration", Title: "Gateway token is stored in config",
-			Why:    "The file is copied, backed up and shown in screen shots. OpenClaw's audit reports a password there, and not the token that opens the same door.",
+			Why:    "The file is copied, backed up and shown in screen shots. OpenClaw's audit reports a password there, and not the token that opens the same door. For OpenClaw it is reported where the token is all that stands between the network, or other readers of the file, and the gateway.",
 			Remedy: "Use a secret reference and remove the text.", Refs: []string{"CWE-312", "CWE-798"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				n := s.Root.At("gateway.auth.token")
-				hits := kit.If(n.Text() != "" && !n.Unresolved() && !n.FromEnv() && !reference(n.Text()), "gateway.auth.token", "gateway.auth.token is written in the configuration.")
-				if len(hits) > 0 && s.Kind == audit.Own {
+				if n.Text() == "" || n.Unresolved() || n.FromEnv() || reference(n.Text()) {
+					return nil
+				}
+				hits := kit.At("gateway.auth.token", "gateway.auth.token is written in the configuration.")
+				if s.Kind == audit.Own {
 					hits[0].Severity = audit.Warn
+					return hits
+				}
+				g := view.OfGateway(s)
+				if st := s.Disk.Stat(s.ConfigPath); !g.Remote && !st.Others(0o077) {
+					return nil
 				}
 				return hits
 			},
-			Fires: kit.Join(kit.Want(audit.Info, kit.Cfg(`{gateway:{auth:{token:"tok-7hG2kQ9vXz41LmPa83RwTn56"}}}`)), kit.Want(audit.Warn, kit.Own("gateway: {auth: {token: tok-7hG2kQ9vXz41LmPa83RwTn56}}"))),
-			Quiet: kit.Join(kit.Cfg(`{gateway:{auth:{token:{source:"env",id:"T"}}}}`, `{}`), kit.Own("gateway: {auth: {token: 'env:T'}}")),
+			Fires: kit.Join(kit.Want(audit.Info, kit.Cfg(`{gateway:{bind:"lan",auth:{token:"tok-7hG2kQ9vXz41LmPa83RwTn56"}}}`)), kit.Want(audit.Warn, kit.Own("gateway: {auth: {token: tok-7hG2kQ9vXz41LmPa83RwTn56}}"))),
+			Quiet: kit.Join(kit.Cfg(`{gateway:{bind:"lan",auth:{token:{source:"env",id:"T"}}}}`, `{gateway:{auth:{token:"tok-7hG2kQ9vXz41LmPa83RwTn56"}}}`, `{}`), kit.Own("gateway: {auth: {token: 'env:T'}}")),
 		},
 		{
 			ID: "config.secrets.hooks_token_in_config", Layer: audit.LayerSecrets, On: audit.Both, Severity: "info", Title: "Hooks token is stored in config",
