@@ -5,13 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sort"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -206,46 +203,6 @@ func BenchmarkHalfRate(b *testing.B) {
 	all := load(b, mine, c.request, c.code, 16, n, rate)
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-µs")
 	b.ReportMetric(rate, "req/s")
-}
-
-// BenchmarkHalfOpen is what 10,000 connections that never finish a request do
-// to the latency of the others.
-func BenchmarkHalfOpen(b *testing.B) {
-	c := benchCases()[3]
-	mine := benchSite(b)
-	n := max(b.N, 2000)
-	rate := 2000.0
-	load(b, mine, c.request, c.code, 16, n, rate)
-	before := load(b, mine, c.request, c.code, 16, n, rate)
-	rss := resident()
-	var open []net.Conn
-	defer func() {
-		for _, o := range open {
-			_ = o.Close()
-		}
-	}()
-	for range 10_000 {
-		o, err := net.Dial("tcp", mine)
-		if err != nil {
-			b.Fatal(err)
-		}
-		open = append(open, o)
-	}
-	after := load(b, mine, c.request, c.code, 16, n, rate)
-	b.ReportMetric(float64(before[len(before)*99/100].Microseconds()), "p99-before-µs")
-	b.ReportMetric(float64(after[len(after)*99/100].Microseconds()), "p99-with-µs")
-	b.ReportMetric(float64(resident()-rss)/1024, "MB-more")
-}
-
-func resident() int {
-	raw, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(raw), "VmRSS:")
-	var kb int
-	_, _ = fmt.Sscan(rest, &kb)
-	return kb
 }
 
 // TestRatios is a loose floor under BenchmarkRatio, so that a regression shows
