@@ -47,10 +47,12 @@ func walk(v any, path string) (any, error) {
 		return v, nil
 	}
 	for _, k := range strings.Split(path, ".") {
-		m, ok := v.(map[string]any)
-		if v, ok = m[k]; !ok {
+		m, _ := v.(map[string]any) // what is no map has no keys
+		next, ok := m[k]
+		if !ok {
 			return nil, gatewaytool.ErrNotFound
 		}
+		v = next
 	}
 	return v, nil
 }

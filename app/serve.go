@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -179,7 +180,11 @@ func (a *App) Hello(w io.Writer) {
 	}
 	_, _ = fmt.Fprintf(w, "made %s in %s\ntry:\n", joinAnd(a.made), a.opts.StateDir)
 	_, _ = fmt.Fprintf(w, "  chitin call exec --args '{\"command\":\"id\"}' --state %s\n", a.opts.StateDir)
-	_, _ = fmt.Fprintf(w, "  curl -s %s/tools/invoke -H \"Authorization: Bearer $(cat %s)\" -d '{\"tool\":\"exec\",\"args\":{\"command\":\"id\"}}'\n", a.URL(), a.tokenPath())
+	token := "$(cat " + a.tokenPath() + ")"
+	if _, err := os.Stat(a.tokenPath()); err != nil {
+		token = "$CHITIN_GATEWAY_TOKEN"
+	}
+	_, _ = fmt.Fprintf(w, "  curl -s %s/tools/invoke -H \"Authorization: Bearer %s\" -d '{\"tool\":\"exec\",\"args\":{\"command\":\"id\"}}'\n", a.URL(), token)
 	if x := a.boxes.Explain(context.Background(), a.live.Load().loaded.DefaultAgent()); x.Sandboxed && x.Backend == "" {
 		_, _ = fmt.Fprintln(w, "no sandbox can be made here: tools that need one refuse until an engine answers; as root: apt-get install docker.io")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/chitin-sh/chitin/internal/cli/contentcmd"
 	"github.com/chitin-sh/chitin/internal/cli/doctorcmd"
 	"github.com/chitin-sh/chitin/internal/cli/journalcmd"
+	"github.com/chitin-sh/chitin/internal/cli/mcpcmd"
 	"github.com/chitin-sh/chitin/internal/cli/policycmd"
 	"github.com/chitin-sh/chitin/internal/cli/runcmd"
 	"github.com/chitin-sh/chitin/internal/cli/securitycmd"
@@ -27,7 +28,7 @@ func add(root *cobra.Command, env *cliutil.Env) {
 		id   string
 		cmds []*cobra.Command
 	}{
-		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env), runcmd.New(env, runDeps(env))}},
+		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env), runcmd.New(env, runDeps(env)), mcpcmd.New(env)}},
 		{"layers", []*cobra.Command{
 			tokencmd.New(env), policycmd.New(env, policy(env)), approvalscmd.New(env, nil),
 			contentcmd.New(env), securitycmd.New(env),

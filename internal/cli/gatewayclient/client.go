@@ -102,6 +102,9 @@ func token(env *cliutil.Env, l *config.Loaded) (secrets.Value, error) {
 	return secrets.NewValue(strings.TrimSpace(string(b))), nil
 }
 
+// Authorization is the header value that proves us to the gateway.
+func (c *Client) Authorization() string { return "Bearer " + c.token.Reveal() }
+
 // Post sends a JSON body and returns status and answer.
 func (c *Client) Post(ctx context.Context, path string, body []byte) (int, []byte, error) {
 	return c.do(ctx, http.MethodPost, path, bytes.NewReader(body))
@@ -117,7 +120,7 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (i
 	if err != nil {
 		return 0, nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	req.Header.Set("Authorization", c.Authorization())
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
