@@ -27,6 +27,12 @@ func (p *pass) assignment(sep int, equals bool) {
 		return // the header is an anchor of its own
 	}
 	d := p.e.judge(key, v, quoted || wrap != 0)
+	if d.rule == "" && !d.done && !quoted {
+		// "password=x and more", in a shell or a log.
+		if n := bytes.IndexByte(v, ' '); n >= minPassword {
+			d = p.e.judge(key, bytes.TrimRight(v[:n], ",;.)"), false)
+		}
+	}
 	if d.rule != "" {
 		p.add(d.rule, vs+d.from, vs+d.to, key)
 	}

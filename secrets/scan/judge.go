@@ -105,7 +105,7 @@ func (e *Engine) opaque(key []byte, k keyClass, v []byte, s shape, quoted bool) 
 	if !quoted && isCode(v) || v[0] == '\\' || isPathLike(v) || isDateOrNumber(v, s, k) {
 		return ""
 	}
-	random := randomness(v)
+	random := max(randomness(v), randomness(body(v)))
 	switch {
 	case k.strong && !k.about:
 		if s.n >= minStrong && random >= s.strongFloor() {
@@ -199,7 +199,7 @@ func isSelector(v []byte) bool {
 		}
 		start = false
 	}
-	return dots > 0 && !start && (measure(v).digit == 0 || randomness(v) < 2*randomStrong)
+	return dots > 0 && !start && (measure(v).digit == 0 || randomness(body(v)) < 2*randomStrong)
 }
 
 // isPathLike reports a file name: segments that are words.

@@ -6,32 +6,35 @@ import "bytes"
 // name, perhaps an environment, and a long random body, as in
 // acme_live_4f9c…. Prefixes of identifiers and of public keys do not count.
 func prefixed(v []byte) bool {
-	body := v
+	if isUUID(v) {
+		return false
+	}
+	tail := v
 	parts := 0
 	for parts < 4 {
-		i := bytes.IndexAny(body, "_-.")
-		if i < 0 || i > 12 || i+1+16 > len(body) || !prefixWord(body[:i], parts == 0) {
+		i := bytes.IndexAny(tail, "_-.")
+		if i < 0 || i > 12 || i+1+16 > len(tail) || !prefixWord(tail[:i], parts == 0) {
 			break
 		}
-		body = body[i+1:]
+		tail = tail[i+1:]
 		parts++
 	}
-	if parts == 0 || len(body) < 16 {
+	if parts == 0 || len(tail) < 16 {
 		return false
 	}
 	if dot := bytes.LastIndexByte(v, '.'); dot >= 0 && len(v)-dot <= 6 {
 		return false // a file name
 	}
-	s := measure(body)
+	s := measure(tail)
 	switch {
-	case s.digit == 0 || s.letters() == 0 || s.space > 0 || !s.base64 && bytes.IndexByte(body, '.') < 0:
+	case s.digit == 0 || s.letters() == 0 || s.space > 0 || !s.base64 && bytes.IndexByte(tail, '.') < 0:
 		return false
-	case isUUID(body):
+	case isUUID(tail):
 		return false
-	case s.monotonous(body):
+	case s.monotonous(tail):
 		return false
 	}
-	return s.entropy >= 3 && randomness(body) >= randomKeyless && longestRun(body) >= 12
+	return s.entropy >= 3 && randomness(tail) >= randomKeyless && len(body(tail)) >= 12
 }
 
 // prefixWord reports a part that can stand before a token's body.
@@ -39,15 +42,18 @@ func prefixWord(w []byte, first bool) bool {
 	if len(w) == 0 || first && (len(w) < 2 || !isLetter(w[0])) {
 		return false
 	}
-	digits := 0
+	digits, hex := 0, 0
 	for _, c := range w {
 		if isDigit(c) {
 			digits++
 		} else if !isLetter(c) {
 			return false
 		}
+		if isHex(c) {
+			hex++
+		}
 	}
-	if digits > 2 {
+	if digits > 2 || digits > 0 && hex == len(w) && len(w) > 2 {
 		return false
 	}
 	var buf [96]byte
@@ -66,14 +72,18 @@ func idPrefix(w string) bool {
 	return false
 }
 
-// longestRun is the longest part without separators.
-func longestRun(v []byte) int {
-	best, run := 0, 0
-	for _, c := range v {
-		if run++; !isAlnum(c) {
-			run = 0
+// body is the longest part without separators: the words of a prefix say
+// nothing about what follows them.
+func body(v []byte) []byte {
+	best, start := v[:0], 0
+	for i := 0; i <= len(v); i++ {
+		if i < len(v) && isAlnum(v[i]) {
+			continue
 		}
-		best = max(best, run)
+		if i-start > len(best) {
+			best = v[start:i]
+		}
+		start = i + 1
 	}
 	return best
 }

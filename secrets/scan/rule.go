@@ -148,7 +148,7 @@ func (e *Engine) vendorRule(key, v []byte, s shape) string {
 func keywordsOf(r *rule) []string {
 	out := make([]string, 0, len(r.keywords))
 	for _, k := range r.keywords {
-		if k = strings.ToLower(k); len(k) >= 3 {
+		if k = strings.ToLower(k); len(k) >= 2 {
 			out = append(out, k)
 		}
 	}

@@ -120,7 +120,7 @@ var gitleaksRules = [...]rule{
 	{id: "linear-api-key", regex: `lin_api_(?i)[a-z0-9]{40}`, keywords: []string{`lin_api_`}, entropy: 2},
 	{id: "linear-client-secret", vendors: []string{`linear`}, value: `[a-f0-9]{32}`, entropy: 2},
 	{id: "linkedin-client-secret", vendors: []string{`linkedin`}, value: `[a-z0-9]{16}`, entropy: 2},
-	{id: "lob-api-key", vendors: []string{}, value: `(live|test)_[a-f0-9]{35}`},
+	{id: "lob-api-key", vendors: []string{`lob`}, value: `(live|test)_[a-f0-9]{35}`},
 	{id: "looker-client-secret", vendors: []string{`looker`}, value: `[a-z0-9]{24}`},
 	{id: "mailchimp-api-key", vendors: []string{`mailchimp`, `mailchimpsdkinitialize`}, value: `[a-f0-9]{32}-us\d\d`},
 	{id: "mailgun-private-api-token", vendors: []string{`mailgun`}, value: `key-[a-f0-9]{32}`},

@@ -77,7 +77,7 @@ func webhook(rest []byte) (from, to int, ok bool) {
 	for part := range bytes.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '?' || r == '&' || r == '=' }) {
 		i := bytes.Index(rest[pos:], part) + pos
 		pos = i + len(part)
-		if len(part) >= 16 && randomness(part) >= randomKeyish && !isReference(part) && !measure(part).monotonous(part) && (known || len(part) >= 20) {
+		if len(part) >= 16 && randomness(part) >= measure(part).keyishFloor() && !isReference(part) && !measure(part).monotonous(part) && (known || len(part) >= 20) {
 			if len(part) > to-from {
 				from, to, ok = i, i+len(part), true
 			}

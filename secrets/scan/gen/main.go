@@ -149,7 +149,7 @@ func vendors(names string) []string {
 				b.WriteByte(c)
 			}
 		}
-		if b.Len() >= 4 {
+		if b.Len() >= 3 {
 			out = append(out, b.String())
 		}
 	}
