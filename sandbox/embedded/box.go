@@ -7,26 +7,16 @@ package embedded
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
-	"net"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/sandbox/cgroup"
+	"github.com/chitin-sh/chitin/sandbox/probe"
 	"github.com/chitin-sh/chitin/sandbox/supervisor/client"
-	"github.com/chitin-sh/chitin/sandbox/workspace"
+	"github.com/chitin-sh/chitin/sandbox/supervisor/livebox"
 )
 
 // Process is the box's first process as the gateway sees it.
@@ -37,124 +27,146 @@ type Process interface {
 	Done() <-chan struct{}
 }
 
-// Box is a live box of an embedded backend.
-type Box struct {
-	info  sandbox.Info
-	env   []string
-	conn  *client.Conn
-	proc  Process
-	group *cgroup.Group
-	files sandbox.Files
-	after func() // removes what else the box had
-
-	mu   sync.Mutex
-	used time.Time
-	once sync.Once
-	done chan struct{}
-	err  error
-}
-
-// Parts are what a box is put together from. Group and After may be nil.
-type Parts struct {
+// Recipe is how a backend makes a box.
+type Recipe struct {
 	Backend string
 	Tier    sandbox.Tier
 	Request sandbox.Request
-	Conn    *client.Conn
-	Process Process
-	Group   *cgroup.Group
-	Files   sandbox.Files
-	After   func()
-}
-
-// NewBox makes the box. It is over when its first process ends.
-func NewBox(p Parts) *Box {
-	now := time.Now()
-	s := p.Request.Spec
-	b := &Box{env: s.Env, conn: p.Conn, proc: p.Process, group: p.Group, files: p.Files, after: p.After, used: now,
-		done: make(chan struct{}),
-		info: sandbox.Info{ID: p.Request.ID, Backend: p.Backend, Tier: string(p.Tier), Scope: p.Request.Owner.Scope,
-			Key: p.Request.Owner.Key, Tenant: p.Request.Owner.Tenant, Image: s.Image, Workdir: sandbox.Workdir,
-			Workspace: s.Workspace, Access: s.Access, Hash: s.Hash(), Created: now}}
-	go func() {
-		<-b.proc.Done()
-		b.release(context.Background())
-	}()
-	return b
-}
-
-// Info describes the box.
-func (b *Box) Info() sandbox.Info {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := b.info
-	i.LastUsed = b.used
-	return i
-}
-
-// Files is the workspace.
-func (b *Box) Files() sandbox.Files { return b.files }
-
-// Done is closed when the box is gone and nothing of it is left.
-func (b *Box) Done() <-chan struct{} { return b.done }
-
-// Active is how many processes callers have running.
-func (b *Box) Active() int { return b.conn.Active() }
-
-// Start runs a command. Without an environment of its own it gets the box's.
-func (b *Box) Start(ctx context.Context, c sandbox.Cmd) (sandbox.Proc, error) {
-	b.mu.Lock()
-	b.used = time.Now()
-	b.mu.Unlock()
-	if c.Env == nil {
-		c.Env = b.env
-	}
-	var before int64
-	if b.group != nil {
-		before = b.group.OOMKills()
-	}
-	p, err := b.conn.Start(ctx, c)
-	if err != nil || b.group == nil {
-		return p, err
-	}
-	return &proc{Proc: p, group: b.group, before: before}, nil
-}
-
-// Close ends the box and waits until nothing of it is left.
-func (b *Box) Close(ctx context.Context) error {
-	b.release(ctx)
-	select {
-	case <-b.done:
-		return b.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	Tree    *cgroup.Tree  // nil where no control group can be made
+	Extra   cgroup.Limits // on top of the spec's, for what is not the box's own
+	// Start starts the first process in the group, which may be nil, and
+	// returns once the supervisor has greeted.
+	Start func(*cgroup.Group) (*client.Conn, Process, error)
+	// Expect says where the backend's boxes look different from inside.
+	Expect func(*probe.Expectation)
 }
 
 // patience is how long the kernel may take to let go of a killed box.
 const patience = 5 * time.Second
 
-func (b *Box) release(ctx context.Context) {
-	b.once.Do(func() {
-		defer close(b.done)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+// Create follows the recipe. On error nothing is left behind.
+func Create(ctx context.Context, c Recipe) (_ sandbox.Box, err error) {
+	u := &undo{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, u.run())
+		}
+	}()
+	var group *cgroup.Group
+	if c.Tree != nil {
+		l := c.Request.Spec.Limits
+		group, err = c.Tree.Create(c.Request.ID, cgroup.Limits{Memory: add(l.Memory, c.Extra.Memory),
+			Pids: add(l.Pids, c.Extra.Pids), NanoCPUs: l.NanoCPUs})
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)
+		}
+		u.add(func() error {
+			group.Kill()
+			return group.Remove(patience)
+		})
+	}
+	files, err := OpenFiles(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	if f, ok := files.(interface{ Close() error }); ok {
+		u.add(f.Close)
+	}
+	conn, p, err := c.Start(group)
+	if err != nil {
+		return nil, err
+	}
+	u.add(func() error {
+		conn.Quit()
+		kctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		err := b.proc.Kill(ctx)
-		b.conn.Quit()
-		if b.group != nil {
-			b.group.Kill()
-			err = errors.Join(err, b.group.Remove(patience))
-		}
-		if c, ok := b.files.(interface{ Close() error }); ok {
-			err = errors.Join(err, c.Close())
-		}
-		if b.after != nil {
-			b.after()
-		}
-		b.err = err
+		return p.Kill(kctx)
 	})
+	if c.Request.Prove || len(c.Request.Spec.Mounts) > 0 {
+		if err := c.prove(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	b := &box{Box: livebox.New(c.options(conn, files, u.run)), group: group}
+	// A box that dies by itself leaves as little as one that is closed.
+	go func() {
+		<-p.Done()
+		_ = conn.Close()
+		_ = b.Close(context.Background())
+	}()
+	return b, nil
 }
 
-// proc adds to a process what only its control group knows.
+func (c Recipe) options(conn *client.Conn, files sandbox.Files, stop func() error) livebox.Options {
+	r, s := c.Request, c.Request.Spec
+	inside := []string{"/"}
+	for _, m := range s.Mounts {
+		inside = append(inside, m.Target)
+	}
+	for _, t := range s.Tmpfs {
+		inside = append(inside, t.Path)
+	}
+	return livebox.Options{
+		Info: sandbox.Info{ID: r.ID, Backend: c.Backend, Tier: string(c.Tier), Scope: r.Owner.Scope, Key: r.Owner.Key, Tenant: r.Owner.Tenant,
+			Image: s.Image, Workdir: sandbox.Workdir, Workspace: s.Workspace, Access: s.Access, Hash: s.Hash(), Created: time.Now()},
+		Conn: conn, Files: files, Env: s.Env, Inside: inside,
+		Stop: func(context.Context) error { return stop() },
+	}
+}
+
+// prove runs the probes inside and compares them with what was asked for.
+func (c Recipe) prove(ctx context.Context, conn *client.Conn) error {
+	s := c.Request.Spec
+	facts, err := probe.Run(ctx, conn, s)
+	if err != nil {
+		return fmt.Errorf("%w: the probes inside did not finish: %w", sandbox.ErrRefused, err)
+	}
+	e := probe.Expect(s)
+	if !c.Tree.Has(cgroup.Memory) {
+		e.Memory = 0
+	}
+	if !c.Tree.Has(cgroup.Pids) {
+		e.Pids = 0
+	}
+	e.CPU = e.CPU && c.Tree.Has(cgroup.CPU)
+	// The supervisor is a read-only file in a directory of the read-only root.
+	e.Memory, e.Pids = add(e.Memory, c.Extra.Memory), add(e.Pids, c.Extra.Pids)
+	if c.Expect != nil {
+		c.Expect(&e)
+	}
+	if bad := probe.Check(facts, e); len(bad) > 0 {
+		return &sandbox.ProofError{Mismatches: bad}
+	}
+	return nil
+}
+
+// add keeps an unlimited limit unlimited.
+func add(limit, extra int64) int64 {
+	if limit <= 0 {
+		return 0
+	}
+	return limit + extra
+}
+
+// box adds to a live box what only its control group knows.
+type box struct {
+	*livebox.Box
+	group *cgroup.Group
+}
+
+// Start runs a command.
+func (b *box) Start(ctx context.Context, c sandbox.Cmd) (sandbox.Proc, error) {
+	if b.group == nil {
+		return b.Box.Start(ctx, c)
+	}
+	before := b.group.OOMKills()
+	p, err := b.Box.Start(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &proc{Proc: p, group: b.group, before: before}, nil
+}
+
 type proc struct {
 	sandbox.Proc
 	group  *cgroup.Group
@@ -170,79 +182,15 @@ func (p *proc) Wait(ctx context.Context) (sandbox.Exit, error) {
 	return x, err
 }
 
-// OpenFiles opens the workspace of a request. Root gives new files to the user
-// inside; anybody else is that user.
-func OpenFiles(r sandbox.Request) (sandbox.Files, error) {
-	o := workspace.Options{Workdir: sandbox.Workdir, ReadOnly: r.Spec.ReadOnly()}
-	if r.Dir != "" {
-		o.IntentDir = filepath.Join(r.Dir, "intent")
-		if err := os.Mkdir(o.IntentDir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("sandbox: %w", err)
-		}
-	}
-	if os.Geteuid() == 0 {
-		uid, gid, err := User(r.Spec.User)
-		if err != nil {
-			return nil, err
-		}
-		o.UID, o.GID = uid, gid
-	}
-	return workspace.Open(r.Spec.Workspace, o)
-}
+// undo takes back what was done, newest first.
+type undo struct{ steps []func() error }
 
-// User parses uid:gid. Zero is refused: nobody is root in a box.
-func User(s string) (uid, gid int, err error) {
-	u, g, ok := strings.Cut(s, ":")
-	if !ok {
-		g = u
-	}
-	uid, err1 := strconv.Atoi(u)
-	gid, err2 := strconv.Atoi(g)
-	if err1 != nil || err2 != nil || uid <= 0 || gid <= 0 || uid >= math.MaxInt32 || gid >= math.MaxInt32 {
-		return 0, 0, fmt.Errorf("%w: user %q must be uid:gid, neither of them 0", sandbox.ErrRefused, s)
-	}
-	return uid, gid, nil
-}
+func (u *undo) add(f func() error) { u.steps = append(u.steps, f) }
 
-// Nonce proves a box to its gateway.
-func Nonce() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
-// Pair makes the two ends of a box's channel.
-func Pair() (*net.UnixConn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("sandbox: %w", err)
+func (u *undo) run() error {
+	var err error
+	for i := len(u.steps) - 1; i >= 0; i-- {
+		err = errors.Join(err, u.steps[i]())
 	}
-	host, box := os.NewFile(uintptr(fds[0]), "host"), os.NewFile(uintptr(fds[1]), "box")
-	defer host.Close()
-	c, err := net.FileConn(host)
-	if err != nil {
-		return nil, nil, errors.Join(err, box.Close())
-	}
-	return c.(*net.UnixConn), box, nil
-}
-
-// Unsupported refuses what a spec asks of an engine and an embedded backend
-// cannot give, so that nothing is quietly left out.
-func Unsupported(s sandbox.Spec) error {
-	refuse := func(what string) error {
-		return fmt.Errorf("%w: the embedded backends have %s", sandbox.ErrRefused, what)
-	}
-	switch {
-	case s.Network != "none":
-		return refuse("no network; set network to none or use an engine")
-	case s.AppArmor != "" && s.AppArmor != "unconfined":
-		return refuse("no AppArmor profile of their own; leave apparmorProfile out")
-	case s.Seccomp != "":
-		return refuse("one built-in system call filter; leave seccompProfile out")
-	case s.Image != "" && !strings.HasPrefix(s.Image, "/"):
-		return refuse("no image store; set image to a directory with a root file system, or leave it out")
-	case s.Workspace == "":
-		return refuse("no workspace of their own; name a directory")
-	}
-	return nil
+	return err
 }

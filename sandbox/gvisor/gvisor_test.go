@@ -5,9 +5,12 @@ package gvisor
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,18 +27,38 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// runscPathForTest is CHITIN_RUNSC or what make runsc built, and builds it when
+// it is absent.
+func runscPathForTest(t testing.TB) string {
+	t.Helper()
+	if p := os.Getenv("CHITIN_RUNSC"); p != "" {
+		return p
+	}
+	built.Do(func() {
+		out, err := exec.Command("../../scripts/build-runsc").CombinedOutput()
+		if err != nil {
+			buildErr = fmt.Errorf("build runsc: %w: %s", err, out)
+		}
+	})
+	if buildErr != nil {
+		t.Fatal(buildErr)
+	}
+	p, err := filepath.Abs("../../bin/runsc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+var (
+	built    sync.Once
+	buildErr error
+)
+
 // backend is a backend whose program is this test binary.
 func backend(t testing.TB) *Backend {
 	t.Helper()
-	runsc := os.Getenv("CHITIN_RUNSC")
-	if runsc == "" {
-		p, err := filepath.Abs("../../bin/runsc")
-		if err != nil {
-			t.Fatal(err)
-		}
-		runsc = p
-	}
-	b := New(Options{StateDir: t.TempDir(), Program: os.Executable, Runsc: runsc})
+	b := New(Options{StateDir: t.TempDir(), Program: os.Executable, Runsc: runscPathForTest(t)})
 	if st := b.Status(context.Background()); !st.Available {
 		t.Fatalf("not available: %s", st.Reason)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/chitin-sh/chitin/sandbox/cgroup"
 	"github.com/chitin-sh/chitin/sandbox/embedded"
 	"github.com/chitin-sh/chitin/sandbox/oci"
+	"github.com/chitin-sh/chitin/sandbox/probe"
 	"github.com/chitin-sh/chitin/sandbox/supervisor"
 	"github.com/chitin-sh/chitin/sandbox/supervisor/client"
 )
@@ -29,9 +30,6 @@ type Options struct {
 	StateDir string
 	// Program finds the small static program that is launcher and supervisor.
 	Program func() (string, error)
-	// Prove runs the probes in a box before it is handed out; nil when the
-	// caller proves by itself.
-	Prove func(ctx context.Context, b sandbox.Box, r sandbox.Request) error
 }
 
 // Name is the backend's name in configurations.
@@ -68,27 +66,24 @@ func (b *Backend) Status(context.Context) sandbox.Status { return b.probe() }
 
 // Create starts a box: about eight milliseconds.
 func (b *Backend) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, error) {
-	if err := embedded.Unsupported(r.Spec); err != nil {
+	if err := embedded.Check(r.Spec); err != nil {
 		return nil, err
 	}
 	if st := b.probe(); !st.Available {
 		return nil, fmt.Errorf("%w: %s", sandbox.ErrUnavailable, st.Reason)
 	}
-	box, err := b.create(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	if r.Prove && b.opts.Prove != nil {
-		if err := b.opts.Prove(ctx, box, r); err != nil {
-			return nil, errors.Join(err, box.Close(ctx))
-		}
-	}
-	return box, nil
+	return b.create(ctx, r)
 }
 
-func (b *Backend) create(ctx context.Context, r sandbox.Request) (*embedded.Box, error) {
+func (b *Backend) create(ctx context.Context, r sandbox.Request) (sandbox.Box, error) {
 	tree, _ := b.tree() // nil where there is none: limits apply per process
-	return embedded.Create(embedded.Recipe{Backend: Name, Tier: sandbox.TierNamespace, Request: r, Tree: tree,
+	var view oci.View
+	return embedded.Create(ctx, embedded.Recipe{Backend: Name, Tier: sandbox.TierNamespace, Request: r, Tree: tree,
+		Expect: func(e *probe.Expectation) {
+			for _, b := range view.Binds {
+				e.Shown = append(e.Shown, b.Target)
+			}
+		},
 		Start: func(g *cgroup.Group) (*client.Conn, embedded.Process, error) {
 			exe, err := b.opts.Program()
 			if err != nil {
@@ -99,6 +94,7 @@ func (b *Backend) create(ctx context.Context, r sandbox.Request) (*embedded.Box,
 			if err != nil {
 				return nil, nil, err
 			}
+			view = bp.View
 			if g != nil {
 				bp.Groups = g.Dirs()
 			}
@@ -119,7 +115,11 @@ func Start(ctx context.Context, bp *Blueprint, id Identity, exe string, g *cgrou
 	if err != nil {
 		return nil, nil, err
 	}
-	host, control, err := embedded.Pair()
+	channel := embedded.Socket
+	if bp.Nested {
+		channel = embedded.Pipes
+	}
+	host, err := channel()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,8 +128,8 @@ func Start(ctx context.Context, bp *Blueprint, id Identity, exe string, g *cgrou
 	if bp.Nested {
 		stderr = &said
 	}
-	p, err := spawn(exe, id, control, mounts, stderr)
-	_ = control.Close()
+	p, err := spawn(exe, id, host.In, host.Out, mounts, stderr)
+	host.Release()
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err), host.Close())
 	}
@@ -142,7 +142,7 @@ func Start(ctx context.Context, bp *Blueprint, id Identity, exe string, g *cgrou
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err), host.Close(), p.killNow())
 	}
-	conn, err := client.New(ctx, host, o)
+	conn, err := client.New(ctx, host.ReadWriteCloser, o)
 	if err != nil {
 		kerr := p.killNow()
 		return nil, nil, errors.Join(said.add(err), kerr)

@@ -42,11 +42,11 @@ type initProcess struct {
 	err    error // valid after done
 }
 
-// spawn starts the launcher in new namespaces with control as its standard
-// input and output. files become descriptors from launch.FirstFD on; they are
+// spawn starts the launcher in new namespaces with in and out as its
+// standard input and output. files become descriptors from launch.FirstFD on; they are
 // not closed here. said receives what the program complains about; nil
 // discards it.
-func spawn(launcher string, id Identity, control *os.File, files []*os.File, said io.Writer) (*initProcess, error) {
+func spawn(launcher string, id Identity, in, out *os.File, files []*os.File, said io.Writer) (*initProcess, error) {
 	exe, err := os.Open(launcher)
 	if err != nil {
 		return nil, fmt.Errorf("open the launcher: %w", err)
@@ -70,8 +70,8 @@ func spawn(launcher string, id Identity, control *os.File, files []*os.File, sai
 		Args:        []string{launch.Name},
 		Env:         []string{"GOMAXPROCS=1", "GOGC=off"},
 		Dir:         "/",
-		Stdin:       control,
-		Stdout:      control,
+		Stdin:       in,
+		Stdout:      out,
 		Stderr:      said,
 		ExtraFiles:  extra,
 		SysProcAttr: id.attributes(),

@@ -121,8 +121,12 @@ func (c *checker) mounts() {
 				c.fail("mount", "the root is writable")
 			}
 		case c.declared(point):
-			if kind == "tmpfs" && (!slices.Contains(opts, "nosuid") || !slices.Contains(opts, "nodev")) {
+			if kind == "tmpfs" && (!slices.Contains(opts, "nosuid") || !c.e.NoDevUnseen && !slices.Contains(opts, "nodev")) {
 				c.fail("mount", "%s permits set-uid files or devices", point)
+			}
+		case slices.Contains(c.e.Shown, point):
+			if !slices.Contains(opts, "ro") || !slices.Contains(opts, "nosuid") || !slices.Contains(opts, "nodev") {
+				c.fail("mount", "%s (%s) must be read-only, without set-uid files and devices", point, kind)
 			}
 		default:
 			c.fail("mount", "%s (%s) was not declared", point, kind)

@@ -114,6 +114,10 @@ type Expectation struct {
 	Tmpfs      []sandbox.Tmpfs
 	// At is device:inode of each mounted directory as the host sees it.
 	At map[string]string
+	// NoDevUnseen says that the kernel inside does not report nodev.
+	NoDevUnseen bool
+	// Shown are mounts of the backend's own, each of which must be read-only.
+	Shown []string
 	// ReadOnly and Writable are directories that must refuse or take files.
 	ReadOnly, Writable []string
 	// Refused are answers that count as a refused system call.

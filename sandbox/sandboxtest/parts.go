@@ -146,7 +146,7 @@ func (l *lines) Write(p []byte) (int, error) {
 }
 
 func signalGroup(t *testing.T, b sandbox.Box) {
-	p, _ := started(t, b, t.Context(), "trap 'exit 5' TERM; sleep 1000 & echo up; wait")
+	p, _ := started(t, b, t.Context(), "trap 'exit 5' TERM; sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done; echo up; wait")
 	must(t, p.Signal(int(syscall.SIGTERM)))
 	x, err := p.Wait(t.Context())
 	if err != nil || x.Code != 5 {
