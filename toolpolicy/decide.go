@@ -29,7 +29,7 @@ func (e *Engine) Decide(caller gateway.Caller, q *Query) (Grant, Decision) {
 	case Deny:
 		return Grant{}, d
 	case Ask:
-		d.petition = st.petition(caller)
+		d.petition = st.petition(caller, d.Reason)
 		return Grant{}, d
 	}
 	return Grant{ok: true, tool: st.name, surface: q.Surface, caller: caller, host: st.touchesHost()}, d
@@ -232,9 +232,9 @@ func (st *state) touchesHost() bool {
 func (st *state) wantsHost() bool { return st.traits&traitExec != 0 && st.args.host }
 
 // petition is what a human is asked about.
-func (st *state) petition(caller gateway.Caller) Petition {
+func (st *state) petition(caller gateway.Caller, reason string) Petition {
 	return Petition{
-		ok: true, caller: caller, tool: st.name, surface: st.q.Surface,
+		ok: true, caller: caller, reason: reason, tool: st.name, surface: st.q.Surface,
 		session: st.s.Key, host: st.touchesHost(), elevated: st.wantsHost() && st.s.Sandboxed,
 		tainted: st.s.Label != "",
 	}

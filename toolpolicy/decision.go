@@ -1,6 +1,32 @@
 // Package toolpolicy is layer 2: it decides which tools a caller may use on
 // which surface and hands out the Grant ticket. It is compiled once per
 // configuration; a decision is a lookup.
+//
+// A call must pass every layer: the caller's scopes and tenant, profile, lists,
+// provider, agent, group, sender, sandbox, sub-agent, inherited limits, the
+// floor of the surface, owner-only tools, what gateway.tools denies, the host,
+// elevated exec, exec's mode, and rules. No layer opens what another closed.
+//
+// # Rules
+//
+// Rules are Cedar policies in tools.rules. The principal is
+// Principal::"kind:id" with the parents Role::"owner" (of owners),
+// Kind::"<kind>" and Tenant::"<tenant>" and the attributes id, kind, tenant,
+// owner and scopes. The action is Action::"call". The resource is
+// Tool::"<name>" with the parents Group::"<group>". The context holds surface;
+// args, the arguments; session {key, agent, sandboxed, readOnly, depth, label,
+// tainted, group, sender, provider}; now, hour and weekday; and for exec
+// program and argv.
+//
+// Forbid is final. A permit with @ask puts the call before a human. Where some
+// permit is about a tool, what no permit allows is denied; a tool that no
+// permit is about is left to the other layers. A forbid that cannot be
+// evaluated denies.
+//
+// Paths in args are cleaned and relative to the workspace before a rule sees
+// them. A patch is judged once for each path that it touches, as args.path. A
+// command line is judged once for each of its commands, as args.command,
+// program and argv; where the line is not fully understood these are absent.
 package toolpolicy
 
 import (
@@ -113,6 +139,7 @@ type Petition struct {
 	host     bool
 	elevated bool
 	tainted  bool
+	reason   string
 }
 
 // Valid reports whether there is something to ask.
@@ -132,6 +159,9 @@ func (p Petition) Session() string { return p.session }
 
 // Host reports whether the call would touch the host.
 func (p Petition) Host() bool { return p.host }
+
+// Reason is why a human is asked.
+func (p Petition) Reason() string { return p.reason }
 
 // Tainted reports whether the session holds text from outside.
 func (p Petition) Tainted() bool { return p.tainted }

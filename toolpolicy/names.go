@@ -214,10 +214,9 @@ func (v *vocabulary) lookup(name string) (int32, bool) {
 
 // nearest is the known name closest to s, or "" when none is near.
 func (v *vocabulary) nearest(s string) string {
-	best, limit := "", max(1, len(s)/3)+1
+	best, limit := "", max(1, len(s)/3)
 	for n := range v.known {
-		d := distance(s, n, limit)
-		if d < limit || d == limit && best != "" && n < best {
+		if d := distance(s, n, limit+1); n != "*" && (d < limit || d == limit && (best == "" || n < best)) {
 			best, limit = n, d
 		}
 	}

@@ -259,11 +259,12 @@ func (b *Book) Get(ctx context.Context, by gateway.Caller, id string) (Request, 
 
 // newRequest is the row of a petition.
 func (b *Book) newRequest(p toolpolicy.Petition, plan *Plan) Request {
-	now := b.o.Now()
+	now, shown := b.o.Now(), plan.shown()
+	shown.Why = p.Reason()
 	return Request{
 		ID: newID("ap"), Tenant: p.Caller().Tenant(), State: StatePending, Tool: p.Tool(),
 		Surface: string(p.Surface()), Session: p.Session(), Asker: p.Caller().Principal(),
-		credential: p.Caller().Credential(), Host: p.Host(), Plan: plan.shown(), Digest: plan.Digest(),
+		credential: p.Caller().Credential(), Host: p.Host(), Plan: shown, Digest: plan.Digest(),
 		Created: now, Expires: now.Add(b.o.Timeout),
 	}
 }

@@ -30,6 +30,8 @@ type Plan struct {
 	Env      []string        `json:"env,omitempty"`     // names and values, sorted; values are redacted for display
 	Sandbox  string          `json:"sandbox,omitempty"` // hash of the sandbox's specification; empty on the host
 	Host     bool            `json:"host"`
+	// Why is filled in that copy too: what the policy said when it asked.
+	Why string `json:"why,omitempty"`
 	// Context is filled in the copy that is kept for people: the digest of what
 	// a pattern does not vary.
 	Context string `json:"context,omitempty"`

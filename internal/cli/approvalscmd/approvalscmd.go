@@ -95,6 +95,9 @@ func show(b *strings.Builder, r *approval.Request) {
 	fmt.Fprintf(b, "%s  %s %s, asked by %s over %s, %s left\n", r.ID, r.Tool, place, cliutil.Plain(r.Asker), r.Surface,
 		time.Until(r.Expires).Round(time.Second))
 	fmt.Fprintf(b, "  runs      %s\n", cliutil.Plain(r.Plan.Summary()))
+	if r.Plan.Why != "" {
+		fmt.Fprintf(b, "  because   %s\n", cliutil.Plain(r.Plan.Why))
+	}
 	if r.Plan.Cwd != "" {
 		fmt.Fprintf(b, "  in        %s\n", cliutil.Plain(r.Plan.Cwd))
 	}
