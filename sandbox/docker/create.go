@@ -105,6 +105,9 @@ func (e *Engine) start(ctx context.Context, api *client.Client, p plan) (_ sandb
 	if err := verify(opts, p); err != nil {
 		return nil, err
 	}
+	if e.weaken != nil {
+		e.weaken(&opts)
+	}
 	var l *supclient.Listener
 	if !p.attach {
 		if l, err = supclient.Listen(p.ctl); err != nil {

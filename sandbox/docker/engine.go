@@ -71,6 +71,10 @@ type Engine struct {
 	images   map[string]imageFacts // by reference, since the engine last came up
 	making   map[string]*making
 	stateErr error
+
+	// weaken changes a request after it was verified; only tests that prove
+	// the probes set it.
+	weaken func(*client.ContainerCreateOptions)
 }
 
 var _ sandbox.Backend = (*Engine)(nil)

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -55,7 +56,15 @@ func verify(o client.ContainerCreateOptions, p plan) error {
 	case h.IpcMode != "private" || h.CgroupnsMode != "private":
 		return bad("namespaces are shared")
 	}
-	if err := verifySecurity(h.SecurityOpt); err != nil {
+	if !slices.Equal(h.MaskedPaths, maskedPaths()) || len(h.ReadonlyPaths) < 5 {
+		return bad("kernel files are not masked")
+	}
+	for _, u := range h.Ulimits {
+		if want, ok := p.r.Spec.Limits.Ulimits[u.Name]; !ok || want != [2]int64{u.Soft, u.Hard} {
+			return bad("limit %s is not what the spec says", u.Name)
+		}
+	}
+	if err := verifySecurity(h.SecurityOpt, p.r.Spec); err != nil {
 		return bad("%v", err)
 	}
 	if err := verifyNetwork(string(h.NetworkMode), p.r.Spec); err != nil {
@@ -83,7 +92,11 @@ func onlyKeys(v any, allowed []string) error {
 	return nil
 }
 
-func verifySecurity(opts []string) error {
+func verifySecurity(opts []string, s sandbox.Spec) error {
+	own, err := filterJSON()
+	if err != nil {
+		return err
+	}
 	filters := 0
 	for _, o := range opts {
 		k, v, _ := strings.Cut(o, "=")
@@ -91,6 +104,9 @@ func verifySecurity(opts []string) error {
 		case "no-new-privileges":
 		case "seccomp":
 			filters++
+			if want := cmp.Or(s.Seccomp, own); v != want {
+				return fmt.Errorf("the system-call filter is not the spec's")
+			}
 			var f struct{ DefaultAction string }
 			if err := json.Unmarshal([]byte(v), &f); err != nil || f.DefaultAction == "" || f.DefaultAction == "SCMP_ACT_ALLOW" || f.DefaultAction == "SCMP_ACT_LOG" {
 				return fmt.Errorf("the system-call filter permits by default")
