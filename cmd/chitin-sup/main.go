@@ -11,9 +11,7 @@ import (
 )
 
 func main() {
-	if launch.Wanted() {
-		launch.Main()
-	}
+	launch.MaybeRun()
 	args := os.Args[1:]
 	if len(args) > 0 && args[0] == supervisor.Arg {
 		args = args[1:]

@@ -21,9 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	supervisor.MaybeRun()
-	if launch.Wanted() {
-		launch.Main()
-	}
+	launch.MaybeRun()
 	os.Exit(m.Run())
 }
 

@@ -29,6 +29,14 @@ const old = "/.host"
 // Wanted reports whether this process was started as the launcher.
 func Wanted() bool { return len(os.Args) > 0 && os.Args[0] == Name }
 
+// MaybeRun turns the process into the launcher when it was started as one and
+// otherwise returns at once.
+func MaybeRun() {
+	if Wanted() {
+		Main()
+	}
+}
+
 // Main carries out the plan and never returns. Every privilege that it drops
 // is dropped on one thread, which is the one that executes the supervisor.
 func Main() {
