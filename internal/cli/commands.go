@@ -15,6 +15,8 @@ import (
 	"github.com/chitin-sh/chitin/internal/cli/mcpcmd"
 	"github.com/chitin-sh/chitin/internal/cli/policycmd"
 	"github.com/chitin-sh/chitin/internal/cli/runcmd"
+	"github.com/chitin-sh/chitin/internal/cli/sandboxcmd"
+	"github.com/chitin-sh/chitin/internal/cli/secretscmd"
 	"github.com/chitin-sh/chitin/internal/cli/securitycmd"
 	"github.com/chitin-sh/chitin/internal/cli/servecmd"
 	"github.com/chitin-sh/chitin/internal/cli/tokencmd"
@@ -31,6 +33,7 @@ func add(root *cobra.Command, env *cliutil.Env) {
 		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env), runcmd.New(env, runDeps(env)), mcpcmd.New(env)}},
 		{"layers", []*cobra.Command{
 			tokencmd.New(env), policycmd.New(env, policy(env)), approvalscmd.New(env, nil),
+			sandboxcmd.New(env, sandboxcmd.Deps{Config: sandboxOf(env)}), secretscmd.New(env),
 			contentcmd.New(env), securitycmd.New(env),
 		}},
 		{"keep", []*cobra.Command{configcmd.New(env), journalcmd.New(env), doctorcmd.New(env), versionCommand(env)}},
@@ -45,7 +48,19 @@ func add(root *cobra.Command, env *cliutil.Env) {
 
 // policy gives the policy commands the effective policy.
 func policy(env *cliutil.Env) policycmd.Load {
+	load := loader(env)
 	return func(context.Context) (*policycmd.Loaded, error) {
+		p, err := load()
+		if err != nil {
+			return nil, err
+		}
+		return &policycmd.Loaded{Engine: p.Engine, Tools: p.Tools, Facts: p.Facts, Tests: p.Tests()}, nil
+	}
+}
+
+// loader compiles the policy once per command.
+func loader(env *cliutil.Env) func() (*app.Policy, error) {
+	return sync.OnceValues(func() (*app.Policy, error) {
 		path, err := env.ConfigPath()
 		if err != nil {
 			return nil, err
@@ -54,20 +69,27 @@ func policy(env *cliutil.Env) policycmd.Load {
 		if err != nil {
 			return nil, cliutil.WithHint(err, "chitin config validate")
 		}
-		return &policycmd.Loaded{Engine: p.Engine, Tools: p.Tools, Facts: p.Facts, Tests: p.Tests()}, nil
+		return p, nil
+	})
+}
+
+// sandboxOf is the effective sandbox configuration of an agent.
+func sandboxOf(env *cliutil.Env) func(agent string) (sandbox.Config, error) {
+	load := loader(env)
+	return func(agent string) (sandbox.Config, error) {
+		p, err := load()
+		if err != nil {
+			return sandbox.Config{}, err
+		}
+		return p.Loaded.SandboxOf(agent), nil
 	}
 }
 
 // runDeps lets chitin run act under the effective policy and sandbox.
 func runDeps(env *cliutil.Env) runcmd.Deps {
-	load := sync.OnceValues(func() (*app.Policy, error) {
-		path, err := env.ConfigPath()
-		if err != nil {
-			return nil, err
-		}
-		return app.LoadPolicy(path)
-	})
+	load := loader(env)
 	return runcmd.Deps{
+		Config: sandboxOf(env),
 		Authorize: runcmd.Authorizer(func() (runcmd.Decider, error) {
 			p, err := load()
 			if err != nil {
@@ -75,12 +97,5 @@ func runDeps(env *cliutil.Env) runcmd.Deps {
 			}
 			return p.Engine, nil
 		}),
-		Config: func(agent string) (sandbox.Config, error) {
-			p, err := load()
-			if err != nil {
-				return sandbox.Config{}, err
-			}
-			return p.Loaded.SandboxOf(agent), nil
-		},
 	}
 }
