@@ -33,7 +33,7 @@ func (t *Tool) Spec() tool.Spec {
 		Title:       "Background processes",
 		Description: "Follow and steer commands that exec left running: list, poll, log, write, send-keys, submit, paste, kill, clear, remove.",
 		Schema:      json.RawMessage(schema),
-		Traits:      tool.Traits{Box: true},
+		Traits:      tool.Traits{Writes: true}, // it needs no box of its own
 	}
 }
 
