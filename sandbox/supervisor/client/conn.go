@@ -257,5 +257,9 @@ func (c *Conn) handle(h proto.Header, p []byte) error {
 		}
 		return ErrProtocol
 	}
-	return pr.frame(h.Type, p)
+	err := pr.frame(h.Type, p)
+	if err != nil {
+		pr.lost(err) // it may be in the table no longer
+	}
+	return err
 }
