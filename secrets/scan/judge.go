@@ -199,7 +199,7 @@ func isSelector(v []byte) bool {
 		}
 		start = false
 	}
-	return dots > 0 && !start && (measure(v).digit == 0 || randomness(body(v)) < 2*randomStrong)
+	return dots > 0 && !start && (measure(v).digit == 0 || randomness(v) < 1)
 }
 
 // isPathLike reports a file name: segments that are words.
