@@ -174,17 +174,22 @@ func isMissing(stderr string) bool {
 	return false
 }
 
-// limited keeps the first maxOutput bytes.
+// limited keeps the first maxOutput bytes. It does not embed the buffer, whose
+// ReadFrom would take everything.
 type limited struct {
-	bytes.Buffer
+	buf  bytes.Buffer
 	over bool
 }
 
+func (l *limited) String() string { return l.buf.String() }
+
+// Write takes all of p and keeps what there is room for.
 func (l *limited) Write(p []byte) (int, error) {
-	if room := maxOutput - l.Len(); len(p) > room {
+	n := len(p)
+	if room := maxOutput - l.buf.Len(); n > room {
 		l.over = true
-		_, _ = l.Buffer.Write(p[:max(0, room)])
-		return len(p), nil
+		p = p[:room]
 	}
-	return l.Buffer.Write(p)
+	_, _ = l.buf.Write(p)
+	return n, nil
 }
