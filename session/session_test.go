@@ -101,11 +101,90 @@ func TestTaintStaysAndIsInherited(t *testing.T) {
 	if err != nil || parent.Label != "untrusted:email" {
 		t.Fatalf("label = %q, %v; want the first source to stay", parent.Label, err)
 	}
-	child, err := s.Spawn(ctx, parent, Key{"main", "subagent:1"}, "c")
+	child, err := s.Spawn(ctx, parent, Key{"main", "subagent:1"}, "c", "{}")
 	if err != nil || child.Label != parent.Label || child.Depth != 1 {
 		t.Errorf("child = %+v, %v; want the parent's label and depth 1", child, err)
 	}
-	if _, err := s.Spawn(ctx, parent, Key{"main", "subagent:1"}, "c"); err == nil {
+	if _, err := s.Spawn(ctx, parent, Key{"main", "subagent:1"}, "c", "{}"); err == nil {
 		t.Error("a child was made twice")
+	}
+}
+
+func TestMessagesStayInTheirTenant(t *testing.T) {
+	ctx, s := context.Background(), newStore(t)
+	key := Key{"main", "main"}
+	for _, tenant := range []string{"alice", "bob"} {
+		if _, err := s.Open(ctx, tenant, key, tenant); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"first of " + tenant, "100% sure", "last of " + tenant} {
+			if _, err := s.Append(ctx, tenant, key.String(), Message{Role: RoleUser, Text: text}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got, more, err := s.History(ctx, "bob", key.String(), 2, 0)
+	if err != nil || !more || len(got) != 2 || got[1].Text != "last of bob" || got[1].Seq != 3 {
+		t.Fatalf("history = %+v, %t, %v", got, more, err)
+	}
+	if older, more, err := s.History(ctx, "bob", key.String(), 2, got[0].Seq); err != nil || more || len(older) != 1 {
+		t.Errorf("older = %+v, %t, %v", older, more, err)
+	}
+	for text, want := range map[string]int{"of alice": 2, "of bob": 0, "0%": 1, "%": 1, "_": 0} {
+		if hits, err := s.Search(ctx, "alice", "", text, 10); err != nil || len(hits) != want {
+			t.Errorf("search %q = %+v, %v; want %d", text, hits, err, want)
+		}
+	}
+	if _, err := s.Append(ctx, "carol", key.String(), Message{Role: RoleUser, Text: "x"}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a message into a foreign session: %v", err)
+	}
+	if err := s.End(ctx, "carol", key.String()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("ending a foreign session: %v", err)
+	}
+	if err := s.End(ctx, "alice", key.String()); err != nil {
+		t.Fatal(err)
+	}
+	if hits, err := s.Search(ctx, "alice", "", "of alice", 10); err != nil || len(hits) != 0 {
+		t.Errorf("an ended session still has %+v, %v", hits, err)
+	}
+}
+
+func TestALabelledMessageTaintsItsSession(t *testing.T) {
+	ctx, s := context.Background(), newStore(t)
+	key := Key{"main", "hook:mail"}
+	if _, err := s.Open(ctx, "t", key, "hook"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(ctx, "t", key.String(), Message{Role: RoleEvent, Text: "x", Label: "untrusted:email"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(ctx, "t", key.String()); err != nil || got.Label != "untrusted:email" {
+		t.Errorf("session = %+v, %v", got, err)
+	}
+}
+
+func TestRunsEndOnceAndAreAbandoned(t *testing.T) {
+	ctx, s := context.Background(), newStore(t)
+	for _, id := range []string{"a", "b"} {
+		if err := s.BeginRun(ctx, "t", Run{ID: id, Session: "child", Parent: "parent"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.EndRun(ctx, "t", "a", RunDone, "fine"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.EndRun(ctx, "t", "a", RunCancelled, "late"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AbandonRuns(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"a": RunDone, "b": RunUnknown} {
+		if r, err := s.Run(ctx, "t", "parent", id); err != nil || r.State != want || r.Ended.IsZero() {
+			t.Errorf("run %s = %+v, %v; want %s", id, r, err, want)
+		}
+	}
+	if _, err := s.Run(ctx, "t", "other", "a"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another session's run: %v", err)
 	}
 }

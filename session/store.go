@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,14 +16,17 @@ var ErrNotFound = errors.New("session: not found")
 
 // Session is one durable session.
 type Session struct {
-	Tenant  string    `json:"-"`
-	Key     Key       `json:"-"`
-	Parent  string    `json:"parent,omitempty"`
-	Depth   int       `json:"depth"`
-	Label   string    `json:"label"` // "" trusted, else untrusted:<source>
-	Creator string    `json:"creator"`
-	Created time.Time `json:"created"`
-	Updated time.Time `json:"updated"`
+	Tenant  string `json:"-"`
+	Key     Key    `json:"-"`
+	Parent  string `json:"parent,omitempty"`
+	Depth   int    `json:"depth"`
+	Label   string `json:"label"` // "" trusted, else untrusted:<source>
+	Creator string `json:"creator"`
+	// Inherited is what the parent's policy leaves a sub-agent, as the policy
+	// encodes it; empty for a main session.
+	Inherited string    `json:"-"`
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated"`
 }
 
 // maxCached bounds the sessions kept in memory.
@@ -69,12 +71,13 @@ func (s *Store) Open(ctx context.Context, tenant string, key Key, creator string
 	return s.load(ctx, k)
 }
 
-// Spawn makes a child of parent; it takes the parent's label.
-func (s *Store) Spawn(ctx context.Context, parent Session, key Key, creator string) (Session, error) {
+// Spawn makes a child of parent under the policy that it inherits; it takes
+// the parent's label.
+func (s *Store) Spawn(ctx context.Context, parent Session, key Key, creator, inherited string) (Session, error) {
 	now := s.now().UnixMilli()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO sessions (tenant, key, agent, parent, depth, label, creator, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		parent.Tenant, key.String(), key.Agent, parent.Key.String(), parent.Depth+1, parent.Label, creator, now, now)
+	_, err := s.db.ExecContext(ctx, `INSERT INTO sessions (tenant, key, agent, parent, depth, label, creator, inherited, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		parent.Tenant, key.String(), key.Agent, parent.Key.String(), parent.Depth+1, parent.Label, creator, inherited, now, now)
 	if err != nil {
 		return Session{}, fmt.Errorf("session: %w", err)
 	}
@@ -86,16 +89,13 @@ func (s *Store) Get(ctx context.Context, tenant, key string) (Session, error) {
 	return s.load(ctx, id{tenant, key})
 }
 
-const columns = `tenant, key, parent, depth, label, creator, created, updated`
+const columns = `tenant, key, parent, depth, label, creator, inherited, created, updated`
 
 func (s *Store) load(ctx context.Context, k id) (Session, error) {
 	row := s.db.QueryRowContext(ctx, `SELECT `+columns+` FROM sessions WHERE tenant = ? AND key = ?`, k.tenant, k.key)
 	got, err := scanSession(row.Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Session{}, ErrNotFound
-	}
 	if err != nil {
-		return Session{}, fmt.Errorf("session: %w", err)
+		return Session{}, notFound(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func scanSession(scan func(...any) error) (Session, error) {
 	var out Session
 	var key string
 	var created, updated int64
-	if err := scan(&out.Tenant, &key, &out.Parent, &out.Depth, &out.Label, &out.Creator, &created, &updated); err != nil {
+	if err := scan(&out.Tenant, &key, &out.Parent, &out.Depth, &out.Label, &out.Creator, &out.Inherited, &created, &updated); err != nil {
 		return Session{}, err
 	}
 	out.Created, out.Updated = time.UnixMilli(created), time.UnixMilli(updated)
@@ -137,6 +137,20 @@ func (s *Store) Taint(ctx context.Context, tenant, key, label string) error {
 		s.live[k] = got
 	}
 	return nil
+}
+
+// Ancestors are the keys from the root down to the session's parent.
+func (s *Store) Ancestors(ctx context.Context, of Session) ([]string, error) {
+	var out []string
+	for parent := of.Parent; parent != "" && len(out) < 32; {
+		out = append([]string{parent}, out...)
+		p, err := s.Get(ctx, of.Tenant, parent)
+		if err != nil {
+			return nil, err
+		}
+		parent = p.Parent
+	}
+	return out, nil
 }
 
 // List returns a tenant's sessions, the newest first, at most limit.
