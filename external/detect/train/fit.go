@@ -11,12 +11,12 @@ import (
 
 // params are the knobs of a fit.
 type params struct {
-	epochs, minDocs, minGroups                  int
-	rate, l2, drop, mixed, context, own, benign float64
+	epochs, runs, warm, minDocs, minGroups, carriers    int
+	rate, l2, drop, mixed, context, own, benign, length float64
 }
 
 func defaults() params {
-	return params{epochs: 14, minDocs: 2, minGroups: 1, rate: 0.15, l2: 2e-6, drop: 0.3, mixed: 0.35, context: 0.35, own: 1, benign: 1}
+	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 3, length: 0.15, carriers: 2500, rate: 0.15, l2: 1e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.3, benign: 1}
 }
 
 // learner is a logistic model over the heaviest window of each text, fitted by
@@ -30,11 +30,36 @@ type learner struct {
 	rnd     *rand.Rand
 }
 
+// fit is the mean of several runs with other orders and other features left
+// out: what only one of them believes is chance.
 func fit(docs []*doc, p params) *learner {
+	allowed := common(docs, p)
+	var mean *learner
+	for seed := range p.runs {
+		l := fitOnce(docs, p, allowed, uint64(seed))
+		if mean == nil {
+			mean = l
+			continue
+		}
+		for i, v := range l.w {
+			mean.w[i] += v
+		}
+		mean.bias += l.bias
+	}
+	for i := range mean.w {
+		mean.w[i] /= float32(p.runs)
+	}
+	mean.bias /= float64(p.runs)
+	return mean
+}
+
+// fitOnce is the mean of the weights after each of the last passes.
+func fitOnce(docs []*doc, p params, allowed []bool, seed uint64) *learner {
 	l := &learner{
 		w: make([]float32, detect.Slots), g: make([]float32, detect.Slots),
-		allowed: common(docs, p), p: p, rnd: rand.New(rand.NewPCG(7, 11)), bias: -1,
+		allowed: allowed, p: p, rnd: rand.New(rand.NewPCG(7, 11+seed)), bias: -1,
 	}
+	sum, bias, n := make([]float32, detect.Slots), 0.0, 0
 	order := make([]int, len(docs))
 	for i := range order {
 		order[i] = i
@@ -43,9 +68,23 @@ func fit(docs []*doc, p params) *learner {
 		l.rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		rate := p.rate / (1 + 0.15*float64(e))
 		for _, i := range order {
+			if d := docs[i]; e < p.warm && d.Injection && !d.own && len(d.windows) > 10 {
+				continue // where in a long text the attack stands is learned from the short ones first
+			}
 			l.learn(docs[i], rate)
 		}
+		if e >= p.epochs/2 {
+			for i, v := range l.w {
+				sum[i] += v
+			}
+			bias += l.bias
+			n++
+		}
 	}
+	for i := range sum {
+		sum[i] /= float32(n)
+	}
+	l.w, l.bias = sum, bias/float64(n)
 	return l
 }
 
@@ -101,7 +140,7 @@ func (l *learner) best(d *doc) (from, to int, odds float64) {
 			}
 		}
 	}
-	return from, to, top + l.bias
+	return from, to, top + l.bias - l.p.length*math.Log2(float64(len(d.windows)))
 }
 
 // learn moves the weights of the heaviest window of d, and for a harmless text

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math"
 	"os"
@@ -34,17 +35,28 @@ func group(s string) string {
 	return s
 }
 
-func run(w io.Writer, docs []doc, p params, cv bool, out string, show int) error {
+func run(w io.Writer, docs []doc, p params, cv string, out string, show int) error {
 	var all []scored
-	if cv {
-		all = crossValidate(docs, p)
+	if strings.Contains(cv, "rows") {
+		rows := crossValidate(docs, p, func(d *doc) string { return string('a' + rune(hash(d.ID)%5)) })
+		fmt.Fprintf(w, "cross-validation by row (five folds)\n")
+		curve(w, rows, p)
+		mistakes(w, rows, 0.5, show)
+	}
+	if strings.Contains(cv, "sources") {
+		all = crossValidate(docs, p, func(d *doc) string { return group(d.Source) })
+		fmt.Fprintf(w, "\ncross-validation by source\n")
+		curve(w, all, p)
+	}
+	if out == "" && cv != "" && show == 0 {
+		return nil
 	}
 	ptrs := pointers(docs, func(*doc) bool { return true })
 	l := fit(ptrs, p)
 	threshold := 0.0
-	if cv {
+	if all != nil {
 		threshold = thresholdFor(all, 0.005)
-		fmt.Fprintf(w, "cross-validation by source, threshold %.2f\n", threshold)
+		fmt.Fprintf(w, "\ncross-validation by source, threshold %.2f\n", threshold)
 		table(w, all, threshold)
 		mistakes(w, all, threshold, show)
 	}
@@ -53,7 +65,7 @@ func run(w io.Writer, docs []doc, p params, cv bool, out string, show int) error
 		at, _, o := l.best(d)
 		own = append(own, scored{d, o, d.starts[at]})
 	}
-	if !cv {
+	if all == nil {
 		threshold = thresholdFor(own, 0.003)
 	}
 	fmt.Fprintf(w, "\nfitted to all, threshold %.2f\n", threshold)
@@ -73,12 +85,41 @@ func pointers(docs []doc, keep func(*doc) bool) (out []*doc) {
 	return out
 }
 
-// crossValidate scores every source with a model that has not seen it.
-func crossValidate(docs []doc, p params) (all []scored) {
+// curve prints the recall at some shares of false positives.
+func curve(w io.Writer, all []scored, p params) {
+	for _, fpr := range []float64{0.0025, 0.005, 0.01, 0.02, 0.05} {
+		t := quantile(all, fpr, func(d *doc) bool { return !d.own })
+		n, hit := map[string]int{}, map[string]int{}
+		for _, s := range all {
+			if s.d.Injection {
+				for _, k := range []string{"all", s.d.Tier} {
+					n[k]++
+					if s.odds >= t {
+						hit[k]++
+					}
+				}
+			}
+		}
+		fmt.Fprintf(w, "at %.2f %% false positives (log-odds %6.2f): ", 100*fpr, t)
+		for _, k := range []string{"all", "explicit", "mixed", "contextual"} {
+			fmt.Fprintf(w, " %s %.3f", k, float64(hit[k])/float64(max(1, n[k])))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func hash(s string) uint32 {
+	h := fnv.New32a()
+	io.WriteString(h, s)
+	return h.Sum32()
+}
+
+// crossValidate scores every fold with a model that has not seen it.
+func crossValidate(docs []doc, p params, fold func(*doc) string) (all []scored) {
 	groups := map[string]bool{}
 	for i := range docs {
 		if !docs[i].own {
-			groups[group(docs[i].Source)] = true
+			groups[fold(&docs[i])] = true
 		}
 	}
 	names := []string{}
@@ -92,8 +133,8 @@ func crossValidate(docs []doc, p params) (all []scored) {
 	for i, g := range names {
 		go func() {
 			slots <- struct{}{}
-			l := fit(pointers(docs, func(d *doc) bool { return d.own || group(d.Source) != g }), p)
-			for _, d := range pointers(docs, func(d *doc) bool { return !d.own && group(d.Source) == g }) {
+			l := fit(pointers(docs, func(d *doc) bool { return d.own || fold(d) != g }), p)
+			for _, d := range pointers(docs, func(d *doc) bool { return !d.own && fold(d) == g }) {
 				at, _, o := l.best(d)
 				results[i] = append(results[i], scored{d, o, d.starts[at]})
 			}
