@@ -24,7 +24,9 @@ type Change struct {
 func Plan(s *Subject, checks []Check, r *Report) []Change {
 	fired := map[string]bool{}
 	for _, f := range r.Findings {
-		fired[f.CheckID] = true
+		if c, ok := Lookup(checks, f.CheckID); ok {
+			fired[c.ID] = true
+		}
 	}
 	seen := map[[3]string]bool{}
 	var out []Change

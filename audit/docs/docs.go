@@ -101,6 +101,9 @@ func RenderDifferences() string {
 		ids := make([]string, len(d.IDs))
 		for i, id := range d.IDs {
 			ids[i] = "`" + id + "`"
+			if as := strings.NewReplacer("<channel>", "telegram", "<n>", "2").Replace(id); as != id && strings.HasPrefix(id, "channels.") && !strings.Contains(as, "<") {
+				ids[i] += " (as `" + as + "`)"
+			}
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.Join(ids, ", "), d.Peer, d.Ours, d.Why)
 	}

@@ -83,7 +83,24 @@ func Checks() []audit.Check {
 		dm("account.read_only_resolution", "warn", "The account's credential could not be read here", "Whether it is usable, and who may write there, was judged without it.", "Run the audit with the gateway's environment.",
 			func(n *audit.Node) bool { return n.Get("botToken").Unresolved() || n.Get("token").Unresolved() }, tg(`botToken:"${NOT_SET_HERE}"`), tg(`botToken:"1:x"`)),
 	}
+	for i := range out {
+		if strings.HasSuffix(out[i].ID, ".groups.open") {
+			out[i].Repair = closeGroups
+		}
+	}
 	return append(out, telegram(tg)...)
+}
+
+// closeGroups sets open group policies to allowlist.
+func closeGroups(s *audit.Subject) []audit.Change {
+	var out []audit.Change
+	each(s, func(_, at string, n *audit.Node) []audit.Hit {
+		if n.Get("groupPolicy").Text() == "open" {
+			out = append(out, audit.Change{Kind: "config", Path: s.ConfigPath, Key: at + ".groupPolicy", Value: "allowlist"})
+		}
+		return nil
+	})
+	return out
 }
 
 func anyOf(list []string, f func(string) bool) bool {

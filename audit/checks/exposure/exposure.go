@@ -32,12 +32,14 @@ func matrix() []audit.Check {
 				}
 				return kit.At(at[0], "%s", audit.Bullets("Anybody can write to the agent at:", at))
 			},
-			Fires: kit.Cfg(`{`+open+`}`, `{channels:{x:{dm:{policy:"open"}}}}`, `{channels:{x:{accounts:{a:{dmPolicy:"open"}}}}}`), Quiet: kit.Cfg(`{`+open+`,tools:{elevated:{enabled:false}}}`, `{}`),
+			Repair: closeGroups,
+			Fires:  kit.Cfg(`{`+open+`}`, `{channels:{x:{dm:{policy:"open"}}}}`, `{channels:{x:{accounts:{a:{dmPolicy:"open"}}}}}`), Quiet: kit.Cfg(`{`+open+`,tools:{elevated:{enabled:false}}}`, `{}`),
 		},
 		{
 			ID: "security.exposure.open_groups_with_runtime_or_fs", Layer: layer, On: audit.OpenClaw, Severity: "warn; critical when commands can run",
 			Title: "Open group/DM policy with runtime/filesystem tools exposed", Why: "A sentence in an open room runs commands or reads files of the host.",
 			Remedy: `Use tools.profile "messaging", tools.fs.workspaceOnly true and sandbox mode all for agents that strangers reach.`, Refs: []string{"CWE-668", "OWASP-LLM01", "AML.T0051"},
+			Repair: closeGroups,
 			Run: func(s *audit.Subject) []audit.Hit {
 				at, risky := view.OpenInbound(s), view.RiskyContexts(s)
 				if len(at) == 0 || len(risky.Lines) == 0 {
@@ -52,6 +54,7 @@ func matrix() []audit.Check {
 			ID: "security.exposure.open_groups_with_control_plane_tools", Layer: layer, On: audit.OpenClaw, Severity: "critical",
 			Title: "Open group/DM policy with control-plane tools exposed", Why: "A sentence in an open room changes plugins, updates the gateway or plants a scheduled task.",
 			Remedy: "Deny automations, gateway and plugins for agents that strangers reach.", Refs: []string{"CWE-269", "OWASP-ASI02", "AML.T0051"},
+			Repair: closeGroups,
 			Run: func(s *audit.Subject) []audit.Hit {
 				at := view.OpenInbound(s)
 				var lines []string
@@ -89,6 +92,18 @@ func matrix() []audit.Check {
 			Fires: kit.Cfg(`{` + open + `}`), Quiet: kit.Cfg(`{`+open+`,tools:{exec:{mode:"ask"}}}`, `{`+open+`,tools:{deny:["exec"]}}`, `{}`),
 		},
 	}
+}
+
+// closeGroups sets every open group policy to allowlist. Policies of private
+// messages are left to a human, since pairing may be wanted.
+func closeGroups(s *audit.Subject) []audit.Change {
+	var out []audit.Change
+	for _, key := range view.OpenInbound(s) {
+		if strings.HasSuffix(key, ".groupPolicy") {
+			out = append(out, audit.Change{Kind: "config", Path: s.ConfigPath, Key: key, Value: "allowlist"})
+		}
+	}
+	return out
 }
 
 func trust() []audit.Check {
