@@ -1,8 +1,11 @@
 package tool
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"path"
+	"strings"
 	"syscall"
 
 	"github.com/chitin-sh/chitin/sandbox"
@@ -29,7 +32,78 @@ func (c *Call) Files() (sandbox.Files, error) {
 	if files == nil {
 		return nil, Unavailable("This sandbox has no workspace.", sandbox.ErrUnavailable)
 	}
-	return files, nil
+	return confined{Files: files, workdir: Workdir(box)}, nil
+}
+
+// confined refuses names that lead out of the workspace by their text alone,
+// before any backend sees them: a box may well have other files, but they are
+// exec's business. What links lead to is the backend's work.
+type confined struct {
+	sandbox.Files
+	workdir string
+}
+
+func (f confined) check(op, p string) error {
+	full := p
+	if !path.IsAbs(p) {
+		full = f.workdir + "/" + p
+	}
+	full = path.Clean(full)
+	if full != f.workdir && !strings.HasPrefix(full, f.workdir+"/") && f.workdir != "/" {
+		return &fs.PathError{Op: op, Path: p, Err: sandbox.ErrEscapes}
+	}
+	return nil
+}
+
+func (f confined) Read(ctx context.Context, p string, limit int64) ([]byte, sandbox.FileInfo, error) {
+	if err := f.check("read", p); err != nil {
+		return nil, sandbox.FileInfo{}, err
+	}
+	return f.Files.Read(ctx, p, limit)
+}
+
+func (f confined) Write(ctx context.Context, p string, data []byte) (bool, error) {
+	if err := f.check("write", p); err != nil {
+		return false, err
+	}
+	return f.Files.Write(ctx, p, data)
+}
+
+func (f confined) Stat(ctx context.Context, p string) (sandbox.FileInfo, error) {
+	if err := f.check("stat", p); err != nil {
+		return sandbox.FileInfo{}, err
+	}
+	return f.Files.Stat(ctx, p)
+}
+
+func (f confined) List(ctx context.Context, p string, limit int) ([]sandbox.FileInfo, error) {
+	if err := f.check("scandir", p); err != nil {
+		return nil, err
+	}
+	return f.Files.List(ctx, p, limit)
+}
+
+func (f confined) Remove(ctx context.Context, p string) error {
+	if err := f.check("remove", p); err != nil {
+		return err
+	}
+	return f.Files.Remove(ctx, p)
+}
+
+func (f confined) Rename(ctx context.Context, from, to string) error {
+	if err := errors.Join(f.check("rename", from), f.check("rename", to)); err != nil {
+		return err
+	}
+	return f.Files.Rename(ctx, from, to)
+}
+
+func (f confined) Apply(ctx context.Context, changes []sandbox.Change) error {
+	for _, c := range changes {
+		if err := f.check("apply", c.Path); err != nil {
+			return err
+		}
+	}
+	return f.Files.Apply(ctx, changes)
 }
 
 // Errno is the name of a file error's cause, such as ENOENT, or empty.
@@ -55,28 +129,28 @@ func Errno(err error) string {
 	return ""
 }
 
-// FileError turns an error of the workspace into one for the caller; path is
+// FileError turns an error of the workspace into one for the caller; name is
 // as the caller gave it. Nothing of the host appears in the message.
-func FileError(box sandbox.Box, path string, err error) error {
+func FileError(box sandbox.Box, name string, err error) error {
 	code := Errno(err)
 	var msg string
 	switch {
 	case errors.Is(err, sandbox.ErrEscapes), errors.Is(err, fs.ErrInvalid):
-		msg = "Path escapes sandbox root (" + Workdir(box) + "): " + path
+		msg = "Path escapes sandbox root (" + Workdir(box) + "): " + name
 	case errors.Is(err, sandbox.ErrReadOnly):
-		msg = "The workspace is read-only: " + path + " cannot be changed."
+		msg = "The workspace is read-only: " + name + " cannot be changed."
 	case errors.Is(err, sandbox.ErrNotRegular):
-		msg = "Not a regular file: " + path + ". Only regular files can be used."
+		msg = "Not a regular file: " + name + ". Only regular files can be used."
 	case errors.Is(err, sandbox.ErrLinked):
-		msg = path + " has more than one hard link, which may lie outside the workspace. Copy it with exec first."
+		msg = name + " has more than one hard link, which may lie outside the workspace. Copy it with exec first."
 	case errors.Is(err, sandbox.ErrTooLarge):
-		msg = path + " is larger than the workspace allows."
+		msg = name + " is larger than the workspace allows."
 	case errors.Is(err, sandbox.ErrConflict):
-		msg = path + " changed meanwhile. Read it again, then retry."
+		msg = name + " changed meanwhile. Read it again, then retry."
 	case code != "":
-		msg = code + ": " + errnoText(code) + ", '" + path + "'"
+		msg = code + ": " + errnoText(code) + ", '" + name + "'"
 	default:
-		return Failed("Could not use "+path+".", err)
+		return Failed("Could not use "+name+".", err)
 	}
 	return InputCode(code, msg, err)
 }

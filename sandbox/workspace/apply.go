@@ -43,6 +43,11 @@ func (f *FS) Apply(ctx context.Context, changes []sandbox.Change) error {
 	}
 	f.apply.Lock()
 	defer f.apply.Unlock()
+	back, err := f.begin(f.writer)
+	if err != nil {
+		return f.fail("apply", ".", err)
+	}
+	defer back()
 	works, err := f.prepare(ctx, changes)
 	defer func() {
 		for i := range works {

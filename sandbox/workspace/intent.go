@@ -77,6 +77,32 @@ func openStore(base, abs string) (*store, error) {
 	return &store{dir: dir, fd: fd}, nil
 }
 
+// giveTo makes the log the property of the user who writes; outside of the
+// workspace it stays out of the box's reach.
+func (s *store) giveTo(r *rights) error {
+	names, err := s.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range append(names, ".") {
+		if err := unix.Fchownat(s.fd, name, r.uid, r.gid, unix.AT_SYMLINK_NOFOLLOW); err != nil && err != unix.ENOENT {
+			return fmt.Errorf("intent log: %w", err)
+		}
+	}
+	return nil
+}
+
+// names lists the log's files.
+func (s *store) names() ([]string, error) {
+	fd, err := unix.Openat(s.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("intent log: %w", err)
+	}
+	dir := os.NewFile(uintptr(fd), "intents")
+	defer func() { _ = dir.Close() }()
+	return dir.Readdirnames(-1)
+}
+
 func (s *store) close() error {
 	if s == nil {
 		return nil
@@ -135,10 +161,11 @@ func (s *store) begin(in intent, durable bool) (string, error) {
 		return "", sandbox.ErrTooLarge
 	}
 	id := strings.TrimSuffix(tempName(), tempSuffix)
-	f, err := os.OpenFile(filepath.Join(s.dir, id+stageMark), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	fd, err := unix.Openat(s.fd, id+stageMark, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return "", err
 	}
+	f := os.NewFile(uintptr(fd), "intent")
 	_, err = f.Write(data)
 	if err == nil && durable {
 		err = f.Sync()
@@ -170,7 +197,7 @@ func (s *store) forget(id string) error {
 // recover finishes or undoes what a killed process left. Half-made files of
 // single writes are swept once they are old enough to belong to nobody.
 func (f *FS) recover() error {
-	entries, err := os.ReadDir(f.store.dir)
+	entries, err := f.store.names()
 	if err != nil || len(entries) == 0 {
 		return err
 	}
@@ -179,11 +206,10 @@ func (f *FS) recover() error {
 		return err
 	}
 	defer unlock()
-	if entries, err = os.ReadDir(f.store.dir); err != nil { // again, under the lock
+	if entries, err = f.store.names(); err != nil { // again, under the lock
 		return err
 	}
-	for _, e := range entries {
-		name := e.Name()
+	for _, name := range entries {
 		id, committed := strings.CutSuffix(name, commitMark)
 		staged := false
 		if !committed {
@@ -193,7 +219,8 @@ func (f *FS) recover() error {
 		case committed || staged:
 			err = errors.Join(err, f.recoverOne(id, name, committed))
 		case isTemp(name):
-			if st, serr := e.Info(); serr == nil && time.Since(st.ModTime()) > staleTemp {
+			var st unix.Stat_t
+			if unix.Fstatat(f.store.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && time.Since(time.Unix(st.Mtim.Unix())) > staleTemp {
 				err = errors.Join(err, unix.Unlinkat(f.store.fd, name, 0))
 			}
 		}
@@ -202,7 +229,12 @@ func (f *FS) recover() error {
 }
 
 func (f *FS) recoverOne(id, name string, committed bool) error {
-	data, err := os.ReadFile(filepath.Join(f.store.dir, name))
+	fd, err := openLeaf(f.store.fd, name)
+	if err != nil {
+		return err
+	}
+	defer closeFD(fd)
+	data, err := readAll(func() error { return nil }, fd, 0, maxIntent)
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (f *FS) mkdir(dir int, name string) error {
 	if err != nil {
 		return err
 	}
-	if uid, gid := f.ownerOf(); uid >= 0 || gid >= 0 {
+	if uid, gid := f.ownerOf(); f.writer == nil && (uid >= 0 || gid >= 0) {
 		return chownErr(unix.Fchownat(dir, name, uid, gid, unix.AT_SYMLINK_NOFOLLOW))
 	}
 	return nil

@@ -23,6 +23,11 @@ const maxList = 200_000
 // it is; limit 0 means the workspace's own limit. A file is longer than what
 // was read when FileInfo.Size says so.
 func (f *FS) Read(ctx context.Context, p string, limit int64) ([]byte, sandbox.FileInfo, error) {
+	back, err := f.begin(f.reader)
+	if err != nil {
+		return nil, sandbox.FileInfo{}, f.fail("read", p, err)
+	}
+	defer back()
 	rel, err := f.rel(p)
 	if err != nil {
 		return nil, sandbox.FileInfo{}, f.fail("read", p, err)
@@ -123,6 +128,11 @@ func readAll(stop func() error, fd int, size, limit int64) ([]byte, error) {
 
 // Stat says what path is, following links that stay inside.
 func (f *FS) Stat(_ context.Context, p string) (sandbox.FileInfo, error) {
+	back, err := f.begin(f.reader)
+	if err != nil {
+		return sandbox.FileInfo{}, f.fail("stat", p, err)
+	}
+	defer back()
 	rel, err := f.rel(p)
 	if err != nil {
 		return sandbox.FileInfo{}, f.fail("stat", p, err)
@@ -142,6 +152,11 @@ func (f *FS) Stat(_ context.Context, p string) (sandbox.FileInfo, error) {
 // List returns at most limit entries of a directory, sorted by name; limit 0
 // means all. Links are listed as themselves.
 func (f *FS) List(ctx context.Context, p string, limit int) ([]sandbox.FileInfo, error) {
+	back, err := f.begin(f.reader)
+	if err != nil {
+		return nil, f.fail("scandir", p, err)
+	}
+	defer back()
 	rel, err := f.rel(p)
 	if err != nil {
 		return nil, f.fail("scandir", p, err)

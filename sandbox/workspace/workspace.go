@@ -61,6 +61,11 @@ type FS struct {
 	store *store       // intent log, nil without IntentDir
 	stage atomic.Int32 // directory fd for half-made files, -1: beside the target
 	apply sync.Mutex
+
+	gate   sync.RWMutex // held for writing by Close only
+	closed bool
+
+	reader, writer *rights
 }
 
 var _ sandbox.Files = (*FS)(nil)
@@ -85,6 +90,9 @@ func Open(dir string, opts Options) (*FS, error) {
 	}
 	f := &FS{opts: opts, tree: t}
 	f.stage.Store(-1)
+	if err := f.setRights(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open workspace: %w", err), t.close())
+	}
 	if opts.IntentDir != "" && !opts.ReadOnly {
 		if err := f.openStore(abs); err != nil {
 			return nil, errors.Join(err, t.close())
@@ -100,19 +108,51 @@ func (f *FS) openStore(abs string) error {
 		return err
 	}
 	f.store = s
+	if f.writer != nil {
+		if err := s.giveTo(f.writer); err != nil {
+			return errors.Join(err, s.close())
+		}
+	}
 	if s.sameMount(f.tree) {
 		f.stage.Store(int32(s.fd))
 	}
-	if err := f.recover(); err != nil {
+	back, err := f.writer.take()
+	if err == nil {
+		err = f.recover()
+		back()
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("recover workspace: %w", err), s.close())
 	}
 	return nil
 }
 
-// Close releases the workspace's descriptors. The FS must not be used after.
+// Close releases the workspace's descriptors when the operations under way
+// are over. Later ones answer sandbox.ErrGone; a second Close does nothing.
 func (f *FS) Close() error {
-	f.stage.Store(-1)
+	f.gate.Lock()
+	defer f.gate.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
 	return errors.Join(f.tree.close(), f.store.close())
+}
+
+// begin starts an operation with the given rights: it keeps the descriptors
+// open until done is called.
+func (f *FS) begin(r *rights) (done func(), err error) {
+	f.gate.RLock()
+	if f.closed {
+		f.gate.RUnlock()
+		return nil, sandbox.ErrGone
+	}
+	back, err := r.take()
+	if err != nil {
+		f.gate.RUnlock()
+		return nil, err
+	}
+	return func() { back(); f.gate.RUnlock() }, nil
 }
 
 // ReadOnly reports whether changes are refused.

@@ -230,6 +230,29 @@ func TestSizeLimits(t *testing.T) {
 	}
 }
 
+// A closed workspace answers nothing: its descriptors may be somebody else's
+// by then.
+func TestClosedIsGone(t *testing.T) {
+	f, dir := open(t, Options{})
+	put(t, dir, "a", "x")
+	if err := errors.Join(f.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	_, _, rerr := f.Read(ctx, "a", 0)
+	_, werr := f.Write(ctx, "a", nil)
+	_, serr := f.Stat(ctx, "a")
+	_, lerr := f.List(ctx, "", 0)
+	for op, err := range map[string]error{
+		"read": rerr, "write": werr, "stat": serr, "list": lerr, "remove": f.Remove(ctx, "a"), "rename": f.Rename(ctx, "a", "b"),
+		"apply": f.Apply(ctx, []sandbox.Change{{Path: "a", Old: []byte("x")}}),
+	} {
+		if !errors.Is(err, sandbox.ErrGone) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
+
 func TestListRenameRemove(t *testing.T) {
 	ctx := context.Background()
 	eachTree(t, func(t *testing.T, f *FS, dir string) {

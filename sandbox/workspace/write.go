@@ -31,6 +31,11 @@ func (f *FS) Write(ctx context.Context, p string, data []byte) (created bool, er
 	if err := f.writable(ctx, data); err != nil {
 		return false, f.fail("write", p, err)
 	}
+	back, err := f.begin(f.writer)
+	if err != nil {
+		return false, f.fail("write", p, err)
+	}
+	defer back()
 	rel, err := f.rel(p)
 	if err != nil {
 		return false, f.fail("write", p, err)
@@ -120,7 +125,7 @@ func (f *FS) fill(fd int, t temp) error {
 	if t.old != nil {
 		uid, gid, mode = int(t.old.Uid), int(t.old.Gid), t.old.Mode
 	}
-	if uid >= 0 || gid >= 0 {
+	if f.writer == nil && (uid >= 0 || gid >= 0) { // else it is the writer's already
 		if err := chownErr(unix.Fchown(fd, uid, gid)); err != nil {
 			return err
 		}
@@ -181,6 +186,11 @@ func (f *FS) Remove(ctx context.Context, p string) error {
 	if err := f.writable(ctx, nil); err != nil {
 		return f.fail("remove", p, err)
 	}
+	back, err := f.begin(f.writer)
+	if err != nil {
+		return f.fail("remove", p, err)
+	}
+	defer back()
 	rel, err := f.rel(p)
 	if err != nil {
 		return f.fail("remove", p, err)
@@ -205,6 +215,11 @@ func (f *FS) Rename(ctx context.Context, from, to string) error {
 	if err := f.writable(ctx, nil); err != nil {
 		return f.fail("rename", from, err)
 	}
+	back, err := f.begin(f.writer)
+	if err != nil {
+		return f.fail("rename", from, err)
+	}
+	defer back()
 	src, err := f.open2(from, false)
 	if err != nil {
 		return f.fail("rename", from, err)
