@@ -10,6 +10,7 @@ import (
 type argFacts struct {
 	host   bool // elevated, or a host other than the sandbox
 	node   bool // another machine, which does not exist here
+	box    bool // the sandbox by name
 	writes bool // session_status with a model to set
 }
 
@@ -34,6 +35,7 @@ func readArgs(args []byte) argFacts {
 			if json.Unmarshal(raw, &h) != nil {
 				h = "?"
 			}
+			f.box = f.box || h == "sandbox"
 			if h != "" && h != "auto" && h != "sandbox" {
 				f.host = true
 				f.node = f.node || h != "gateway"

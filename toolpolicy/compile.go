@@ -61,6 +61,7 @@ type Engine struct {
 	gateway  *list // gateway.tools.deny
 	reopen   Policy
 	sessions string // visibility
+	boxOnly  bool   // tools.exec.host: sandbox
 	workdir  string
 	now      func() time.Time
 	off      mutate.Guards
@@ -108,6 +109,7 @@ func Compile(src Source) (*Engine, []problem.Problem) {
 	c := &compiler{src: src, e: &Engine{
 		voc: newVocabulary(src.KnownTools), commands: src.Commands, line: src.Line,
 		agents: map[string]*agentTable{}, off: src.Mutate, sessions: src.Config.Sessions.Visibility,
+		boxOnly: src.Config.Exec.Host == "sandbox",
 		workdir: strings.TrimSuffix(src.Workdir, "/"), now: src.Now,
 	}}
 	if c.e.workdir == "" {

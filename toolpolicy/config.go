@@ -83,7 +83,7 @@ type ExecConfig struct {
 	Allowlist        []string `yaml:"allowlist,omitempty" json:"allowlist,omitempty" doc:"Commands that run without asking in modes allowlist and ask: words with * standing for any one argument and a final ** for any number."`
 	SafeBins         []string `yaml:"safeBins,omitempty" json:"safeBins,omitempty" doc:"Filters that run without an entry when they only read standard input. Absent means cut, uniq, head, tail, tr and wc; grep and sort can be added."`
 	TrustedDirs      []string `yaml:"trustedDirs,omitempty" json:"trustedDirs,omitempty" doc:"Directories in which a bare command name is looked up. Absent means /usr/local/bin, /usr/bin and /bin."`
-	StrictInlineEval bool     `yaml:"strictInlineEval,omitempty" json:"strictInlineEval,omitempty" doc:"Asks for interpreters with code on the command line even when an entry would allow them. They are never remembered."`
+	StrictInlineEval bool     `yaml:"strictInlineEval,omitempty" json:"strictInlineEval,omitempty" doc:"Accepted so that older configurations load: shells, interpreters and wrappers always ask, whatever is listed."`
 	TimeoutSeconds   int      `yaml:"timeoutSeconds,omitempty" json:"timeoutSeconds,omitempty" default:"1800" doc:"How long a command may run, in seconds."`
 	YieldMs          int      `yaml:"yieldMs,omitempty" json:"yieldMs,omitempty" default:"10000" doc:"After how long a foreground command moves to the background, in milliseconds."`
 	ApplyPatch       struct {

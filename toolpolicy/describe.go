@@ -189,6 +189,10 @@ func (e *Engine) whyHost(l layer, v Verdict, st *state) because {
 	switch {
 	case l == layerHost && v == Ask:
 		return because{rule: "built in", reason: "the session holds text from outside and the tool touches the host", flip: approve}
+	case l == layerHost && st.wantsBox(e):
+		return because{rule: "host: sandbox", key: "tools.exec.host", line: e.lineOf("tools.exec.host"),
+			reason: "it must run in a sandbox and would run on the host",
+			flip:   "run the session in a sandbox: agents.defaults.sandbox.mode: all"}
 	case l == layerHost:
 		return because{rule: "built in", key: "agents.defaults.sandbox.mode",
 			line:   e.lineOf("agents.defaults.sandbox.mode"),

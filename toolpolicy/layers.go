@@ -148,6 +148,9 @@ func (e *Engine) host(st *state) Verdict {
 	if st.traits&traitHost == 0 || st.s.Sandboxed && !st.wantsHost() {
 		return Allow
 	}
+	if st.wantsBox(e) {
+		return Deny
+	}
 	switch st.q.Surface {
 	case SurfaceHTTP, SurfaceMCP, SurfaceHook:
 		return Deny
@@ -159,6 +162,12 @@ func (e *Engine) host(st *state) Verdict {
 		return Ask
 	}
 	return Allow
+}
+
+// wantsBox reports whether an exec call must run in a sandbox, by its
+// arguments or the configuration.
+func (st *state) wantsBox(e *Engine) bool {
+	return st.traits&traitExec != 0 && (e.boxOnly || st.args.box && !st.s.Sandboxed)
 }
 
 // elevated decides exec calls that ask to leave the sandbox.

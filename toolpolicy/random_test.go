@@ -170,7 +170,7 @@ const configs = 100_000
 func TestAgainstReference(t *testing.T) {
 	n := configs
 	if testing.Short() || raceFactor > 1 {
-		n /= 20
+		n /= 50
 	}
 	workers := runtime.GOMAXPROCS(0)
 	counts := make([][3]int, workers)

@@ -19,33 +19,61 @@ func (s *ruleSet) check(e *Engine, st *state) Verdict {
 		return Allow
 	}
 	t := &s.tools[st.tool]
-	principal := st.who.Principal()
-	named := t.named[principal]
-	if len(t.any) == 0 && len(named) == 0 {
+	var lists candidates
+	t.candidates(&st.who, &lists)
+	if lists.empty() {
 		if t.covered {
 			st.note = because{rule: "no permit", key: "tools.rules", reason: "no rule permits it", flip: "add a permit for this principal to tools.rules"}
 			return Deny
 		}
 		return Allow
 	}
-	v, why := s.slow(e, *st, t, named)
+	v, why := s.slow(e, *st, t, lists)
 	st.note = why
 	return v
 }
 
+// candidates are the rules that can apply to a caller: those about anybody,
+// about it by name, and about its role, kind and tenant.
+type candidates [5][]*rule
+
+func (c *candidates) empty() bool {
+	for _, l := range c {
+		if len(l) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *toolRules) candidates(who *Subject, out *candidates) {
+	out[0] = t.any
+	if t.named != nil {
+		out[1] = t.named[who.Principal()]
+	}
+	if t.parent == nil {
+		return
+	}
+	if who.Owner {
+		out[2] = t.parent[cedar.NewEntityUID(typeRole, "owner")]
+	}
+	out[3] = t.parent[cedar.NewEntityUID(typeKind, cedar.String(who.Kind))]
+	out[4] = t.parent[cedar.NewEntityUID(typeTenant, cedar.String(who.Tenant))]
+}
+
 // slow takes a copy of the state, so that the state of a decision without
 // rules never leaves the stack.
-func (s *ruleSet) slow(e *Engine, st state, t *toolRules, named []*rule) (Verdict, because) {
+func (s *ruleSet) slow(e *Engine, st state, t *toolRules, lists candidates) (Verdict, because) {
 	if st.listing {
-		return s.listing(&st, t.any, named), because{rule: "forbid", key: "tools.rules", reason: "a rule forbids it"}
+		return s.listing(&st, lists), because{rule: "forbid", key: "tools.rules", reason: "a rule forbids it"}
 	}
-	v := s.evaluate(e, &st, t, named)
+	v := s.evaluate(e, &st, t, lists)
 	return v, st.note
 }
 
 // listing looks only at forbids without a condition: what else is decided
 // depends on the arguments.
-func (s *ruleSet) listing(st *state, lists ...[]*rule) Verdict {
+func (s *ruleSet) listing(st *state, lists candidates) Verdict {
 	w := world{set: s, st: st}
 	forbids := func(yield func(cedar.PolicyID, *cedar.Policy) bool) {
 		for _, l := range lists {
@@ -71,16 +99,17 @@ func (p policies) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
 // evaluate asks every applicable rule about every target of the call: each
 // path of a patch and each command of a line is judged by itself, and the
 // strictest answer counts.
-func (s *ruleSet) evaluate(e *Engine, st *state, t *toolRules, named []*rule) Verdict {
+func (s *ruleSet) evaluate(e *Engine, st *state, t *toolRules, lists candidates) Verdict {
 	targets, fault := e.targets(st, t)
 	if fault != "" {
 		st.note = because{rule: "arguments", key: "tools.rules", reason: fault, flip: "send plain arguments, each once and spelled as in the schema"}
 		return Deny
 	}
+	var have texts
 	each := func(yield func(cedar.PolicyID, *cedar.Policy) bool) {
-		for _, l := range [2][]*rule{t.any, named} {
+		for _, l := range lists {
 			for _, r := range l {
-				if !yield(r.id, r.policy) {
+				if !r.cannot(have) && !yield(r.id, r.policy) {
 					return
 				}
 			}
@@ -89,6 +118,7 @@ func (s *ruleSet) evaluate(e *Engine, st *state, t *toolRules, named []*rule) Ve
 	w := world{set: s, st: st}
 	verdict := Allow
 	for _, context := range targets {
+		have = s.texts(t, context, have)
 		_, diag := cedar.Authorize(policies(each), &w, w.request(context))
 		v, why := s.judge(e, t, diag)
 		if v == Deny {
@@ -152,6 +182,7 @@ func (r *rule) because(reason string) because {
 type world struct {
 	set *ruleSet
 	st  *state
+	me  *cedar.Entity // built once, when a rule looks at it
 }
 
 func (w *world) request(context cedar.Record) cedar.Request {
@@ -172,7 +203,11 @@ func (w *world) Get(uid cedar.EntityUID) (cedar.Entity, bool) {
 		}
 	case typePrincipal:
 		if string(uid.ID) == w.st.who.Principal() {
-			return principal(uid, w.st.who), true
+			if w.me == nil {
+				me := principal(uid, w.st.who)
+				w.me = &me
+			}
+			return *w.me, true
 		}
 	}
 	return cedar.Entity{}, false

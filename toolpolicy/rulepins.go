@@ -1,6 +1,8 @@
 package toolpolicy
 
 import (
+	"slices"
+
 	"github.com/cedar-policy/cedar-go/types"
 	cedarast "github.com/cedar-policy/cedar-go/x/exp/ast"
 )
@@ -22,6 +24,10 @@ type pins struct {
 	groups    []string
 	limited   bool // pinned to tools or groups
 	principal string
+	parent    types.EntityUID // principal in this role, kind or tenant
+	tests     []test          // what must hold for the rule to apply
+	asked     []at            // names that it asked for so far
+	mayFail   bool            // something before could fail to be evaluated
 	need      need
 	bare      int             // uses of the context other than by a name
 	args      map[string]bool // argument names that the rule mentions
@@ -41,6 +47,14 @@ func pinsOf(r *rule) pins {
 	}
 	if s, ok := p.Principal.(cedarast.ScopeTypeEq); ok && s.Entity.Type == typePrincipal {
 		out.principal = string(s.Entity.ID)
+	}
+	if s, ok := p.Principal.(cedarast.ScopeTypeIn); ok {
+		switch s.Entity.Type {
+		case typePrincipal: // an entity is in itself
+			out.principal = string(s.Entity.ID)
+		case typeRole, typeKind, typeTenant:
+			out.parent = s.Entity
+		}
 	}
 	for i, c := range p.Conditions {
 		if i == 0 && c.Condition == cedarast.ConditionWhen {
@@ -64,15 +78,37 @@ func (p *pins) pin(e types.EntityUID) {
 	}
 }
 
-// conjunct finds resource == Tool::"x" and principal == Principal::"y" where
-// they must hold for the rule to apply, and reports whether n was such a test.
-// It stops at the first other operand: what is evaluated before a test could
-// fail, and a rule that fails must be seen to fail.
+// conjunct finds resource == Tool::"x", principal == Principal::"y" and
+// comparisons of the context with a text where they must hold for the rule to
+// apply, and reports whether n was such a test. It stops at the first other
+// operand: what is evaluated before a test could fail, and a rule that fails
+// must be seen to fail.
 func (p *pins) conjunct(n cedarast.IsNode) bool {
 	switch n := n.(type) {
 	case cedarast.NodeTypeAnd:
 		return p.conjunct(n.Left) && p.conjunct(n.Right)
+	case cedarast.NodeTypeHas:
+		where, ok := attribute(n)
+		p.asked = append(p.asked, where)
+		return ok
+	case cedarast.NodeTypeLike:
+		if at, ok := attributeOf(n.Arg); ok {
+			p.tests = append(p.tests, likeTest(at, n.Value, slices.Contains(p.asked, at)))
+			p.mayFail = p.mayFail || at.name != "surface" || at.record != ""
+			return true
+		}
+		return false
 	case cedarast.NodeTypeEquals:
+		if at, ok := attributeOf(n.Left); ok {
+			if c, isValue := n.Right.(cedarast.NodeValue); isValue {
+				if s, isText := c.Value.(types.String); isText {
+					p.tests = append(p.tests, test{at: at, asked: slices.Contains(p.asked, at), equal: true, text: string(s)})
+					p.mayFail = p.mayFail || !p.tests[len(p.tests)-1].asked && (at.name != "surface" || at.record != "")
+					return true
+				}
+			}
+			return false
+		}
 		v, okV := n.Left.(cedarast.NodeTypeVariable)
 		c, okC := n.Right.(cedarast.NodeValue)
 		if !okV || !okC {
@@ -82,6 +118,7 @@ func (p *pins) conjunct(n cedarast.IsNode) bool {
 		switch {
 		case !ok:
 			return false
+		case p.mayFail: // what comes before must be seen to fail
 		case v.Name == "resource" && uid.Type == typeTool && !p.limited:
 			p.pin(uid)
 		case v.Name == "principal" && uid.Type == typePrincipal && p.principal == "":

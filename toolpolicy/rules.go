@@ -2,6 +2,7 @@ package toolpolicy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cedar-policy/cedar-go"
@@ -37,6 +38,7 @@ type rule struct {
 	file   string
 	line   int
 	text   string // @id or @reason, for people
+	tests  []test
 }
 
 // toolRules are the rules that can apply to one tool: those that name a
@@ -44,7 +46,9 @@ type rule struct {
 type toolRules struct {
 	any     []*rule
 	named   map[string][]*rule
-	covered bool // some permit is about this tool: what none permits is denied
+	parent  map[cedar.EntityUID][]*rule // by role, kind or tenant
+	tested  bool                        // some rule compares a text first
+	covered bool                        // some permit is about this tool: what none permits is denied
 	fold    map[string]bool
 	need    need
 }
@@ -54,7 +58,7 @@ type ruleSet struct {
 	tools   []toolRules
 	byID    map[cedar.PolicyID]*rule
 	parents []cedar.EntityUIDSet // groups of each tool
-	count   int
+	slots   []at                 // texts that tests compare
 }
 
 // compileRules reads and indexes the rules. It returns nil when there are
@@ -132,7 +136,6 @@ func parseRules(name string, text []byte) ([]*rule, error) {
 
 // index sorts the rules by the tools and principals that they pin.
 func (s *ruleSet) index(v *vocabulary, all []*rule) {
-	s.count = len(all)
 	s.tools = make([]toolRules, len(v.names))
 	s.parents = make([]cedar.EntityUIDSet, len(v.names))
 	for i, name := range v.names {
@@ -141,6 +144,7 @@ func (s *ruleSet) index(v *vocabulary, all []*rule) {
 	for _, r := range all {
 		s.byID[r.id] = r
 		pins := pinsOf(r)
+		r.tests = s.slotted(pins.tests)
 		for i, name := range v.names {
 			if !pins.tool(v, name) {
 				continue
@@ -156,16 +160,41 @@ func (s *ruleSet) index(v *vocabulary, all []*rule) {
 			for k := range pins.args {
 				t.fold[k] = true
 			}
-			if pins.principal == "" {
-				t.any = append(t.any, r)
-				continue
-			}
-			if t.named == nil {
-				t.named = map[string][]*rule{}
-			}
-			t.named[pins.principal] = append(t.named[pins.principal], r)
+			t.tested = t.tested || len(r.tests) > 0
+			t.add(r, &pins)
 		}
 	}
+}
+
+// add files a rule under the principal or the parent that it pins.
+func (t *toolRules) add(r *rule, pins *pins) {
+	switch {
+	case pins.principal != "":
+		if t.named == nil {
+			t.named = map[string][]*rule{}
+		}
+		t.named[pins.principal] = append(t.named[pins.principal], r)
+	case !pins.parent.IsZero():
+		if t.parent == nil {
+			t.parent = map[cedar.EntityUID][]*rule{}
+		}
+		t.parent[pins.parent] = append(t.parent[pins.parent], r)
+	default:
+		t.any = append(t.any, r)
+	}
+}
+
+// slotted gives each test the slot of the text that it compares.
+func (s *ruleSet) slotted(tests []test) []test {
+	for i := range tests {
+		slot := slices.Index(s.slots, tests[i].at)
+		if slot < 0 {
+			slot = len(s.slots)
+			s.slots = append(s.slots, tests[i].at)
+		}
+		tests[i].slot = slot
+	}
+	return tests
 }
 
 // parentsOf are the groups that a tool is in, as Cedar entities.
