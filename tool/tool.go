@@ -43,7 +43,8 @@ type Call struct {
 	Grant   toolpolicy.Grant
 	Place   sandbox.Place
 	Session Session
-	// Emit receives output while the tool runs; may be nil.
+	// Emit receives output while the tool runs; may be nil. It must not keep
+	// b and must not block for long: the command waits for it.
 	Emit func(stream string, b []byte)
 }
 
