@@ -35,7 +35,7 @@ type Report struct {
 // Config chooses how a detector decides; the zero value is the default.
 type Config struct {
 	// Threshold is the score from which a text is flagged; 0 means the one
-	// that the model was calibrated for.
+	// that the model was calibrated for, 0.5.
 	Threshold float64
 	// Model replaces the built-in one; nil keeps it.
 	Model *Model
@@ -72,11 +72,12 @@ func (d *Detector) Scan(text string) Report {
 	s := d.scanner()
 	defer d.pool.Put(s)
 	s.run(text, nil)
-	odds := s.model.odds(s.best)
-	r := Report{Score: Sigmoid(odds), Flagged: odds >= s.model.Threshold}
+	r := Report{Score: s.model.score(s.model.odds(s.best, s.chunks))}
+	threshold := 0.5
 	if d.cfg.Threshold > 0 {
-		r.Flagged = r.Score >= d.cfg.Threshold
+		threshold = d.cfg.Threshold
 	}
+	r.Flagged = r.Score >= threshold
 	if r.Flagged {
 		s.explain(&r)
 	}

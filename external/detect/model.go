@@ -23,22 +23,27 @@ type Model struct {
 	W         string  // 2^modelBits weights, int8 each
 	Scale     float64 // of a weight, in log-odds
 	Bias      float64 // log-odds of an empty window
+	Length    float64 // log-odds off for each doubling of a text's length
 	Threshold float64 // log-odds from which a text is flagged
+	Slope     float64 // from log-odds above the threshold to those of the score
 }
 
-const modelMagic = "CHITINW1"
+const (
+	modelMagic  = "CHITINW2"
+	modelFloats = 5
+)
 
 // ParseModel reads a model as Bytes writes it. The weights are not copied.
 func ParseModel(s string) (*Model, error) {
-	const head = len(modelMagic) + 24
+	const head = len(modelMagic) + 8*modelFloats
 	if len(s) != head+1<<modelBits || s[:len(modelMagic)] != modelMagic {
 		return nil, fmt.Errorf("no model of 2^%d weights", modelBits)
 	}
 	f := func(i int) float64 {
 		return math.Float64frombits(binary.LittleEndian.Uint64([]byte(s[len(modelMagic)+8*i:][:8])))
 	}
-	m := &Model{W: s[head:], Scale: f(0), Bias: f(1), Threshold: f(2)}
-	if !(m.Scale > 0) || math.IsNaN(m.Bias) || math.IsNaN(m.Threshold) {
+	m := &Model{W: s[head:], Scale: f(0), Bias: f(1), Length: f(2), Threshold: f(3), Slope: f(4)}
+	if !(m.Scale > 0 && m.Slope > 0) || math.IsNaN(m.Bias+m.Length+m.Threshold) {
 		return nil, fmt.Errorf("model has no scale")
 	}
 	return m, nil
@@ -47,7 +52,7 @@ func ParseModel(s string) (*Model, error) {
 // Bytes is the model as a file.
 func (m *Model) Bytes() []byte {
 	b := []byte(modelMagic)
-	for _, f := range []float64{m.Scale, m.Bias, m.Threshold} {
+	for _, f := range []float64{m.Scale, m.Bias, m.Length, m.Threshold, m.Slope} {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
 	}
 	return append(b, m.W...)
@@ -97,8 +102,14 @@ func ruleSlot(id string) uint32 {
 	return slot(h, kindRule)
 }
 
-// odds is a window's normalised sum of weights in log-odds.
-func (m *Model) odds(sum float64) float64 { return m.Bias + m.Scale*sum }
+// odds are the log-odds of a text of so many chunks whose heaviest window has
+// the given normalised sum of weights.
+func (m *Model) odds(sum float64, chunks int) float64 {
+	return m.Bias + m.Scale*sum - m.Length*math.Log2(float64(max(1, chunks)))
+}
+
+// score is the probability of log-odds: a half at the threshold.
+func (m *Model) score(odds float64) float64 { return Sigmoid(m.Slope * (odds - m.Threshold)) }
 
 // Sigmoid is the probability of log-odds.
 func Sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

@@ -42,21 +42,27 @@ func Rules() []Rule {
 type program struct {
 	rules []Rule
 	pats  []pattern
-	ends  [1 << 11]uint64 // bitmap of the last words of phrases
-	keys  []uint32        // open addressing: hash of a phrase
-	vals  []uint16        // its place in hits, +1
+	ends  [1 << endBits]uint8 // by the last word of phrases: bit n for phrases of n+1 words
+	keys  []uint32            // open addressing: hash of a phrase
+	vals  []uint16            // its place in hits, +1
 	hits  [][]element
 	elems int // elements of all patterns
 }
 
+const endBits = 15
+
 type pattern struct {
 	rule      int
-	first     int   // its first element's number
-	gaps      []int // tokens allowed before each element
+	length    int // elements
 	lineStart bool
 }
 
-type element struct{ pat, n uint16 }
+// element is one element of a pattern.
+type element struct {
+	pat, at     uint16 // its pattern, and its number among all elements
+	n, gap      uint8  // its place in the pattern, and the tokens allowed before it
+	first, last bool
+}
 
 var compiled = sync.OnceValue(func() *program {
 	p, err := compile(Rules())
@@ -96,12 +102,12 @@ func compile(rules []Rule) (*program, error) {
 }
 
 func (p *program) add(rule int, text string, index map[uint32]int) error {
-	pat := pattern{rule: rule, first: p.elems}
-	if rest, ok := strings.CutPrefix(text, "^"); ok {
-		pat.lineStart, text = true, strings.TrimSpace(rest)
-	}
+	pat := pattern{rule: rule}
+	fields := strings.Fields(strings.TrimPrefix(text, "^"))
+	lastField := len(fields) - 1
+	pat.lineStart = strings.HasPrefix(text, "^")
 	gap := 0
-	for f := range strings.FieldsSeq(text) {
+	for i, f := range fields {
 		if len(f) == 2 && f[0] == '~' && f[1] >= '0' && f[1] <= '9' {
 			gap = int(f[1] - '0')
 			continue
@@ -116,17 +122,19 @@ func (p *program) add(rule int, text string, index map[uint32]int) error {
 				at = len(p.hits)
 				index[h.all], p.hits = at, append(p.hits, nil)
 			}
-			p.hits[at] = append(p.hits[at], element{uint16(len(p.pats)), uint16(len(pat.gaps))})
-			b := h.last >> 15
-			p.ends[b>>6] |= 1 << (b & 63)
+			p.hits[at] = append(p.hits[at], element{
+				pat: uint16(len(p.pats)), at: uint16(p.elems), n: uint8(pat.length), gap: uint8(gap),
+				first: pat.length == 0, last: i == lastField,
+			})
+			p.ends[h.last>>(32-endBits)] |= 1 << (h.n - 1)
 		}
-		pat.gaps = append(pat.gaps, gap)
+		pat.length++
+		p.elems++
 		gap = 0
 	}
-	if len(pat.gaps) == 0 {
-		return fmt.Errorf("no elements")
+	if pat.length == 0 || gap != 0 {
+		return fmt.Errorf("no elements, or a gap at the end")
 	}
-	p.elems += len(pat.gaps)
 	p.pats = append(p.pats, pat)
 	return nil
 }
@@ -182,7 +190,7 @@ func hashPhrase(t []tok) phrase {
 	if len(t) > 4 {
 		t = t[len(t)-4:]
 	}
-	p := phrase{n: len(t)}
+	p := phrase{n: min(len(t), 4)}
 	for i, w := range t {
 		if i == 0 {
 			p.all = w.h

@@ -5,7 +5,7 @@ var toolRules = []Rule{
 		ID: "tool-exec", Family: ToolBait, Severity: Medium,
 		Patterns: []string{
 			"run|execute|invoke|call|launch|use|trigger ~3 following|this|these|the|shell|bash|terminal|below|exec|python|system ~2 command|commands|tool|function|script|code|exec|tools|shell ~3 :|`|and|now|immediately|to|with|on|without|in",
-			"exec|shell|system|bash|subprocess|eval ~3 command = ~6",
+			"exec|shell|system|bash|subprocess|eval ~3 command =",
 			"elevated = true",
 			"rm_rf",
 			"curl|wget ~9 | ~2 sh|bash|python|python3|zsh|sudo",
@@ -42,7 +42,7 @@ var exfiltrationRules = []Rule{
 		ID: "exfil-image", Family: Exfiltration, Severity: High,
 		Patterns: []string{
 			"![ ~3 ]( https|http ~9 ? ~2 data|secret|secrets|conversation|history|conversation_history|prompt|system_prompt|token|password|base64|summary|info|message|user|context|content|key|q|chat ~1 =",
-			"![ ~3 ]( https|http ~9 {} ~3",
+			"![ ~3 ]( https|http ~9 {}",
 			"render|include|display|insert|add|output|append|show|embed|use ~4 image|markdown|img|link|picture|pixel ~6 url|http|https|src|data|parameter|query|query_string|syntax|tag|tracking",
 			"img ~3 src = ~2 https|http ~9 ? ~2 data|secret|secrets|conversation|history|prompt|token|password|cookie|document",
 		},
@@ -70,7 +70,7 @@ var turnRules = []Rule{
 	{
 		ID: "turn-authority", Family: Authority, Severity: Medium,
 		Patterns: []string{
-			"system|admin|administrator|developer|root|security|debug|emergency|operator ~1 override|command|alert|prompt|message|notice|instruction|instructions|directive|access|update : ~5",
+			"system|admin|administrator|developer|root|security|debug|emergency|operator ~1 override|command|alert|prompt|message|notice|instruction|instructions|directive|access|update :",
 			"system|administrator|admin|security|developer|emergency ~1 override|bypass ~2 :|.|code|command|activated|authorized|initiated|enabled",
 			"authorization|authorisation|override|access ~1 code|key|token : ~3 admin|override|alpha|root|developer|number",
 			"i_am|this_is|i_m|we_are|speaking_as ~3 your|the|an|a ~2 developer|creator|administrator|admin|owner|openai|anthropic|programmer|operator|god|engineer|supervisor|ceo|root ~9 you|so|and|must|need|have|give|tell|show|reveal|disable|allow",

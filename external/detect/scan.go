@@ -108,8 +108,8 @@ func (s *scanner) token(text string, w *tok) {
 		s.sum += int(int8(W[f[4]]))
 	}
 	s.pos++
-	if e := w.h >> 15; s.prog.ends[e>>6]&(1<<(e&63)) != 0 {
-		s.rules(text, w, [4]uint32{w.h, b, t, q})
+	if mask := s.prog.ends[w.h>>(32-endBits)]; mask != 0 {
+		s.rules(text, w, mask, [4]uint32{w.h, b, t, q})
 	}
 	s.hist[2], s.hist[1], s.hist[0] = s.hist[1], s.hist[0], *w
 	s.b, s.t = b, t
@@ -143,9 +143,12 @@ var norms = func() (t [window*chunkSize + 1]float64) {
 }()
 
 // rules advances the patterns by the token w, which ends the phrases whose
-// hashes are given, of one to four tokens.
-func (s *scanner) rules(text string, w *tok, phrases [4]uint32) {
+// hashes are given, of one to four tokens; mask says which may be known.
+func (s *scanner) rules(text string, w *tok, mask uint8, phrases [4]uint32) {
 	for n, h := range phrases {
+		if mask&(1<<n) == 0 {
+			continue
+		}
 		for _, e := range s.prog.find(h) {
 			s.step(text, e, n, w)
 		}
@@ -154,28 +157,26 @@ func (s *scanner) rules(text string, w *tok, phrases [4]uint32) {
 
 // step completes element e with the phrase of n+1 tokens that ends at w.
 func (s *scanner) step(text string, e element, n int, w *tok) {
-	pat := &s.prog.pats[e.pat]
-	at := pat.first + int(e.n)
-	begin := s.pos - n
 	start := int(w.start)
-	if n > 0 {
-		start = int(s.hist[n-1].start)
-	}
-	if e.n == 0 {
-		if pat.lineStart && !lineStart(text, start) {
+	if e.first {
+		if n > 0 {
+			start = int(s.hist[n-1].start)
+		}
+		if s.prog.pats[e.pat].lineStart && !lineStart(text, start) {
 			return
 		}
 	} else {
-		prev := s.state[at-1]
-		if prev.pos >= begin || prev.pos+1+pat.gaps[e.n] < begin {
+		prev, begin := s.state[e.at-1], s.pos-n
+		if prev.pos >= begin || prev.pos+1+int(e.gap) < begin {
 			return
 		}
 		start = prev.start
 	}
-	s.state[at] = progress{s.pos, start}
-	if int(e.n) < len(pat.gaps)-1 {
+	s.state[e.at] = progress{s.pos, start}
+	if !e.last {
 		return
 	}
+	pat := &s.prog.pats[e.pat]
 	x := s.slots[pat.rule]
 	s.sum += int(int8(s.model.W[x]))
 	if s.tap != nil {

@@ -73,7 +73,7 @@ func run(w io.Writer, docs []doc, p params, cv string, out string, show int) err
 	if out == "" {
 		return nil
 	}
-	return os.WriteFile(out, l.quantise(threshold).Bytes(), 0o644)
+	return os.WriteFile(out, l.quantise(threshold, platt(all, threshold)).Bytes(), 0o644)
 }
 
 func pointers(docs []doc, keep func(*doc) bool) (out []*doc) {
@@ -229,13 +229,34 @@ func mistakes(w io.Writer, all []scored, threshold float64, n int) {
 	}
 }
 
+// platt is the slope that fits the odds above the threshold best to the labels
+// of texts that the model had not seen; 1 if there are none.
+func platt(all []scored, threshold float64) float64 {
+	best, least := 1.0, math.Inf(1)
+	for slope := 0.1; slope < 4 && len(all) > 0; slope *= 1.1 {
+		loss := 0.0
+		for _, s := range all {
+			p := min(1-1e-6, max(1e-6, detect.Sigmoid(slope*(s.odds-threshold))))
+			if s.d.Injection {
+				loss -= math.Log(p)
+			} else {
+				loss -= math.Log(1 - p)
+			}
+		}
+		if loss < least {
+			best, least = slope, loss
+		}
+	}
+	return best
+}
+
 // quantise is the model in bytes.
-func (l *learner) quantise(threshold float64) *detect.Model {
+func (l *learner) quantise(threshold, slope float64) *detect.Model {
 	top := 0.0
 	for _, v := range l.w {
 		top = max(top, math.Abs(float64(v)))
 	}
-	m := &detect.Model{Scale: min(top, 4) / 127, Bias: l.bias, Threshold: threshold}
+	m := &detect.Model{Scale: min(top, 4) / 127, Bias: l.bias, Length: l.p.length, Threshold: threshold, Slope: slope}
 	if m.Scale == 0 {
 		m.Scale = 1
 	}
