@@ -134,7 +134,7 @@ func listenTCP(ctx context.Context, a bindAddr, port int) (net.Listener, error) 
 		}
 		return nil, startRefusal(exitSecrets, "Cannot listen on "+net.JoinHostPort(a.addr.String(), strconv.Itoa(port))+": "+errors.Unwrap(err).Error()+".", "stop whatever uses the port, or choose another with --port")
 	}
-	return l, nil
+	return park(l), nil
 }
 
 // socketPath is where the Unix socket goes, empty for none.
@@ -179,7 +179,7 @@ func listenUnix(ctx context.Context, path string, open bool) (net.Listener, erro
 		_ = l.Close()
 		return nil, fmt.Errorf("socket %s: %w", path, err)
 	}
-	return l, nil
+	return park(l), nil
 }
 
 // removeStale removes a socket that a dead gateway left behind. A living one
@@ -210,5 +210,5 @@ func ListenPrivate(ctx context.Context) (net.Listener, int, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("private listener: %w", err)
 	}
-	return PrivateListener(l), l.Addr().(*net.TCPAddr).Port, nil
+	return PrivateListener(park(l)), l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/gateway/guardtest"
 	"github.com/chitin-sh/chitin/server/httpapi"
 )
@@ -25,13 +27,13 @@ func TestMain(m *testing.M) {
 	}
 	t := &outside{}
 	g := guardtest.New(t, guardtest.Options{})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ls, err := gateway.Listen(context.Background(), gateway.Config{Port: -1}, gateway.ListenOptions{})
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(l.Addr())
+	fmt.Println(ls[0].Addr())
 	srv := httpapi.New(httpapi.Deps{Guard: g, Invoke: quiet{}}).Server()
-	go func() { _ = srv.Serve(l) }()
+	go func() { _ = srv.Serve(ls[0]) }()
 	_, _ = os.Stdin.Read(make([]byte, 1)) // until the parent goes away
 }
 
