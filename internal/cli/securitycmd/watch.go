@@ -3,8 +3,10 @@ package securitycmd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,12 +75,13 @@ func (o *options) watch(ctx context.Context, every time.Duration, metrics string
 			return err
 		}
 		s.Ctx = ctx
+		// Watching begins before looking, so that no change falls between.
+		for _, p := range []string{filepath.Dir(s.ConfigPath), s.StateDir, filepath.Join(s.StateDir, "extensions"), filepath.Join(s.StateDir, "credentials")} {
+			_ = w.Add(p) // one that is not there yet is watched after the next audit
+		}
 		r := audit.Run(s, o.checks)
 		if before, err = o.note(before, r, metrics); err != nil {
 			return err
-		}
-		for _, p := range []string{filepath.Dir(s.ConfigPath), s.StateDir, filepath.Join(s.StateDir, "extensions"), filepath.Join(s.StateDir, "credentials")} {
-			_ = w.Add(p) // one that is not there yet is watched after the next audit
 		}
 		if !waitForChange(ctx, w, every) {
 			return nil
@@ -129,8 +132,9 @@ func (o *options) note(before map[string]audit.Finding, r *audit.Report, metrics
 			fmt.Fprintf(&b, "%s + %-8s %s  %s\n", stamp, f.Severity, f.CheckID, f.Title)
 		}
 	}
-	for k, f := range before {
+	for _, k := range slices.Sorted(maps.Keys(before)) {
 		if _, has := now[k]; !has {
+			f := before[k]
 			fmt.Fprintf(&b, "%s - %-8s %s  %s\n", stamp, f.Severity, f.CheckID, f.Title)
 		}
 	}
