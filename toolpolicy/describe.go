@@ -213,7 +213,7 @@ func (e *Engine) whyHost(l layer, v Verdict, st *state) because {
 	switch {
 	case v == Ask:
 		b.flip = approve + ", or add the command to tools.exec.allowlist"
-	case st.table.exec == execDeny:
+	case st.execMode() == execDeny:
 		b.reason, b.flip = "exec is switched off", "set "+st.table.execKey+" to ask"
 	default:
 		b.flip = "add the command to tools.exec.allowlist"

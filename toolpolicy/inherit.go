@@ -2,6 +2,8 @@ package toolpolicy
 
 import (
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/toolpolicy/internal/mutate"
@@ -23,8 +25,54 @@ func (e *Engine) Inherit(caller gateway.Caller, surface Surface, s *Session) map
 	if prior, ok := out["parent"]; ok {
 		allowed = keep(allowed, func(n string) bool { ok, _ := e.voc.decide(prior, n); return ok })
 	}
-	out["parent"] = Policy{Allow: allowed}
+	p := Policy{Allow: allowed}
+	if !slices.Contains(allowed, "apply_patch") {
+		p.Deny = []string{"apply_patch"} // which write in a list would bring along
+	}
+	out["parent"] = p
+	table := e.rest
+	if t, ok := e.agents[s.Agent]; ok {
+		table = t
+	}
+	out[execPrefix+execNames[table.exec]] = Policy{}
 	return out
+}
+
+// execPrefix begins the inherited entries that carry the exec modes of the
+// sessions above: which commands run without asking is a limit as well.
+const execPrefix = "exec:"
+
+var execNames = [...]string{
+	execDeny: "deny", execAllowlist: "allowlist", execAlways: "always", execAsk: "ask", execFull: "full", execUnset: "unset",
+}
+
+// execMode is the strictest exec mode of the session and those above it.
+func (st *state) execMode() execMode {
+	mode := st.settled(st.table.exec)
+	for name := range st.s.Inherited {
+		rest, ok := strings.CutPrefix(name, execPrefix)
+		if !ok {
+			continue
+		}
+		above := execDeny // an unknown one is the strictest
+		if i := slices.Index(execNames[:], rest); i >= 0 {
+			above = st.settled(execMode(i))
+		}
+		mode = min(mode, above)
+	}
+	return mode
+}
+
+// settled is what an unset mode means here: full inside a sandbox, ask on the
+// host. Elevated calls have asked already.
+func (st *state) settled(m execMode) execMode {
+	switch {
+	case m != execUnset:
+		return m
+	case st.s.Sandboxed:
+		return execFull
+	}
+	return execAsk
 }
 
 func keep(in []string, ok func(string) bool) []string {

@@ -212,13 +212,7 @@ func (e *Engine) exec(st *state) Verdict {
 	if st.traits&traitExec == 0 {
 		return Allow
 	}
-	mode := st.table.exec
-	if mode == execUnset {
-		mode = execFull
-		if !st.s.Sandboxed { // elevated calls have asked already
-			mode = execAsk
-		}
-	}
+	mode := st.execMode()
 	switch mode {
 	case execDeny:
 		return Deny
