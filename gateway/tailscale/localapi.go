@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/chitin-sh/chitin/gateway"
 )
 
 // DefaultSocket is where the daemon listens on Linux.
@@ -109,6 +111,25 @@ func (c *Client) Publish(ctx context.Context, mode string, port int) (publicURL 
 		return cfg.publish(hp, target, mode == "funnel")
 	})
 	return "https://" + st.Name() + "/", err
+}
+
+// Open opens the private listener, publishes it as configured and returns its
+// address for users. stop withdraws what was published; the listener is closed
+// by whoever serves it. Serve it with the handler of the other listeners.
+func Open(ctx context.Context, cfg gateway.TailscaleConfig) (l net.Listener, publicURL string, stop func(context.Context) error, err error) {
+	l, port, err := gateway.ListenPrivate(ctx)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	c := NewClient(cfg.Socket)
+	if publicURL, err = c.Publish(ctx, cfg.Mode, port); err != nil {
+		_ = l.Close()
+		return nil, "", nil, &gateway.StartError{
+			Code: 1, Message: "gateway.tailscale.mode is " + cfg.Mode + " and " + err.Error(),
+			Hint: "install and start Tailscale, or set gateway.tailscale.mode: off",
+		}
+	}
+	return l, publicURL, func(ctx context.Context) error { return c.Withdraw(ctx, port) }, nil
 }
 
 // Withdraw removes what Publish added, if it is still ours.

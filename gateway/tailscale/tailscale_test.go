@@ -3,6 +3,7 @@ package tailscale_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -139,6 +140,26 @@ func TestWithoutTailscale(t *testing.T) {
 	stopped := tailscale.NewClient(start(t, &daemon{state: "NeedsLogin"}))
 	if _, err := stopped.Publish(t.Context(), "serve", 1); err == nil || !strings.Contains(err.Error(), "tailscale up") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	d := &daemon{}
+	l, url, stop, err := tailscale.Open(t.Context(), gateway.TailscaleConfig{Mode: "serve", Socket: start(t, d)})
+	if err != nil || url != "https://box.tail1234.ts.net/" {
+		t.Fatalf("%q %v", url, err)
+	}
+	defer func() { _ = l.Close() }()
+	if !strings.Contains(fmt.Sprint(d.config), fmt.Sprint(l.Addr().(*net.TCPAddr).Port)) {
+		t.Errorf("%v does not lead to %v", d.config, l.Addr())
+	}
+	if err := stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_, _, _, err = tailscale.Open(t.Context(), gateway.TailscaleConfig{Mode: "serve", Socket: "/nowhere"})
+	var se *gateway.StartError
+	if !errors.As(err, &se) || se.Hint == "" {
+		t.Errorf("without Tailscale: %v", err)
 	}
 }
 
