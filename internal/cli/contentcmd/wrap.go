@@ -1,11 +1,14 @@
 package contentcmd
 
 import (
+	"cmp"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/chitin-sh/chitin/external"
+	"github.com/chitin-sh/chitin/external/mailtext"
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
 )
 
@@ -58,5 +61,17 @@ func readText(in io.Reader, eml bool) (string, error) {
 // readWrapped reads a text; of a mail it also takes sender and subject, where
 // none were given.
 func readWrapped(in io.Reader, eml bool, m *external.Meta) (string, error) {
-	return readAll(in)
+	if !eml {
+		return readAll(in)
+	}
+	msg, err := mailtext.Parse(in)
+	if err != nil {
+		return "", err
+	}
+	m.From, m.Subject = cmp.Or(m.From, msg.From), cmp.Or(m.Subject, msg.Subject)
+	text := msg.Text
+	for _, a := range msg.Attachments {
+		text += "\n[attachment: " + strconv.Quote(a.Name) + ", " + a.Type + "]"
+	}
+	return text, nil
 }
