@@ -24,6 +24,7 @@ type Override = Config
 type DockerConfig struct {
 	Image           string            `yaml:"image,omitempty" json:"image,omitempty" doc:"Image of the sandbox, best pinned as name@sha256:…; absent means the default image that chitin sandbox image build makes."`
 	Network         string            `yaml:"network,omitempty" json:"network,omitempty" doc:"none has no network at all; egress reaches only chitin's filtering proxy; another name is an engine network. host is always refused." default:"none"`
+	Egress          []string          `yaml:"egress,omitempty" json:"egress" doc:"Hosts that network egress reaches, as names or *.example.org; absent means every public host, an empty list none. Private and local addresses are never reached."`
 	User            string            `yaml:"user,omitempty" json:"user,omitempty" doc:"uid:gid inside, never 0; absent picks one that is nobody on the host."`
 	Memory          string            `yaml:"memory,omitempty" json:"memory,omitempty" doc:"Memory limit, swap included, as a number with k, m or g." default:"512m"`
 	PidsLimit       int64             `yaml:"pidsLimit,omitempty" json:"pidsLimit,omitempty" doc:"Most processes and threads at a time." default:"256"`
@@ -116,6 +117,9 @@ func mergeDocker(b, o DockerConfig) DockerConfig {
 	set(&b.SeccompProfile, o.SeccompProfile)
 	set(&b.ApparmorProfile, o.ApparmorProfile)
 	set(&b.Runtime, o.Runtime)
+	if o.Egress != nil {
+		b.Egress = o.Egress
+	}
 	if o.Tmpfs != nil {
 		b.Tmpfs = o.Tmpfs
 	}

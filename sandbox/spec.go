@@ -18,7 +18,9 @@ const (
 	Workdir    = "/workspace"
 	ControlDir = "/.chitin" // the supervisor and its socket
 	DefaultUID = 64000      // nobody on a usual host
-	DefaultEnv = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	// EgressProxy is where a box with network egress finds its way out.
+	EgressProxy = "http://127.0.0.1:3128"
+	DefaultEnv  = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
 // Mount is a host directory inside the box.
@@ -57,10 +59,13 @@ type Spec struct {
 	Tmpfs     []Tmpfs  `json:"tmpfs,omitempty"`
 	Env       []string `json:"env"`
 	Network   string   `json:"network"`
-	Limits    Limits   `json:"limits"`
-	Seccomp   string   `json:"seccomp,omitempty"` // JSON replacing the built-in filter
-	AppArmor  string   `json:"apparmor,omitempty"`
-	Runtime   string   `json:"runtime,omitempty"`
+	// Egress lists the hosts that network egress reaches; nil is every public
+	// one, empty none.
+	Egress   []string `json:"egress"`
+	Limits   Limits   `json:"limits"`
+	Seccomp  string   `json:"seccomp,omitempty"` // JSON replacing the built-in filter
+	AppArmor string   `json:"apparmor,omitempty"`
+	Runtime  string   `json:"runtime,omitempty"`
 }
 
 // Hash names the spec: any byte of it that changes makes another.
@@ -98,6 +103,11 @@ func BuildSpec(c Config, backend, workspace string, roots []string) (Spec, error
 	d := c.Docker
 	s := Spec{Backend: backend, Image: d.Image, Access: c.WorkspaceAccess, Workspace: workspace,
 		Network: d.Network, AppArmor: d.ApparmorProfile, Runtime: d.Runtime, Env: buildEnv(d.Env)}
+	if s.Network == "egress" {
+		s.Egress = d.Egress
+		s.Env = append(s.Env, "HTTP_PROXY="+EgressProxy, "HTTPS_PROXY="+EgressProxy, "http_proxy="+EgressProxy, "https_proxy="+EgressProxy,
+			"NO_PROXY=localhost,127.0.0.1", "no_proxy=localhost,127.0.0.1")
+	}
 	var err error
 	if s.User, err = boxUser(d.User, workspace, c.WorkspaceAccess); err != nil {
 		return Spec{}, err

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	ctlDir = sandbox.ControlDir + "/c"
+	egressName = "e" // the proxy's socket in the control directory
+	ctlDir     = sandbox.ControlDir + "/c"
 	// oomAdj makes the kernel prefer a box over anything of the host.
 	oomAdj = 500
 )
@@ -51,6 +52,9 @@ func (p plan) config() *container.Config {
 	env := []string{supervisor.EnvNonce + "=" + p.nonce, supervisor.EnvLinger + "=" + strconv.Itoa(p.linger)}
 	if !p.attach {
 		env = append(env, supervisor.EnvSocket+"="+ctlDir+"/"+supclient.SocketName)
+	}
+	if s.Network == "egress" && !p.attach {
+		env = append(env, supervisor.EnvEgress+"="+ctlDir+"/"+egressName)
 	}
 	labels := map[string]string{
 		labelMark: "1", labelState: p.state, labelBox: p.r.ID, labelTenant: p.r.Owner.Tenant,

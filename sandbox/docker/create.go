@@ -71,6 +71,9 @@ func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request
 	if r.Ephemeral {
 		p.linger = 3
 	}
+	if p.attach && r.Spec.Network == "egress" {
+		return p, fmt.Errorf("%w: network egress needs a socket that runtime %s does not pass; use network none", sandbox.ErrRefused, r.Spec.Runtime)
+	}
 	if e.o.Supervisor == nil {
 		return p, fmt.Errorf("%w: no supervisor program", sandbox.ErrUnavailable)
 	}
@@ -211,11 +214,16 @@ func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, co
 		inside = append(inside, t.Path)
 	}
 	inside = append(inside, "/")
+	out, err := openEgress(r)
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
 	return livebox.New(livebox.Options{
 		Info: sandbox.Info{ID: r.ID, Backend: e.o.Name, Tier: string(e.tier(s)), Scope: r.Owner.Scope, Key: r.Owner.Key, Tenant: r.Owner.Tenant,
 			Image: image, Workdir: sandbox.Workdir, Workspace: s.Workspace, Access: s.Access, Hash: s.Hash(), Created: time.Now()},
 		Conn: conn, Files: files, Env: s.Env, Inside: inside,
-		Stop: func(context.Context) error { return e.remove(api, id) },
+		Stop: func(context.Context) error { out.Close(); return e.remove(api, id) }, Let: out.Close,
 	}), nil
 }
 

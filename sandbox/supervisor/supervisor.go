@@ -27,7 +27,11 @@ import (
 const (
 	EnvSocket = "CHITIN_SUP_SOCKET" // path to dial; absent: descriptors 0 and 1
 	EnvNonce  = "CHITIN_SUP_NONCE"
+	EnvEgress = "CHITIN_SUP_EGRESS" // socket of the gateway's proxy, offered on EgressPort
 	EnvLinger = "CHITIN_SUP_LINGER" // seconds to wait for a gateway that went away
+
+	// EgressPort is the loopback port inside on which the proxy is offered.
+	EgressPort = 3128
 
 	// Path is where backends put the program inside a box.
 	Path = "/.chitin/sup"
@@ -82,13 +86,16 @@ func supervise() int {
 		return 1
 	}
 	s := newServer(null, os.Getenv(EnvNonce))
-	sock := os.Getenv(EnvSocket)
+	sock, out := os.Getenv(EnvSocket), os.Getenv(EnvEgress)
 	linger := 1800
 	if n, err := strconv.Atoi(os.Getenv(EnvLinger)); err == nil && n >= 0 {
 		linger = n
 	}
 	os.Clearenv()
 	go s.reap()
+	if out != "" {
+		go offer(out)
+	}
 	if sock == "" {
 		s.serve(0, 1)
 		s.killAll()

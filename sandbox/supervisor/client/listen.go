@@ -21,28 +21,36 @@ type Listener struct {
 	dir *os.File
 }
 
-// Listen makes the socket in dir. Its name is resolved through a descriptor,
-// so the directory's path may be of any length.
+// Listen makes the socket in dir.
 func Listen(dir string) (*Listener, error) {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("control directory: %w", err)
 	}
-	_ = unix.Unlinkat(int(d.Fd()), SocketName, 0) // left by a gateway that was killed
-	name := filepath.Join("/proc/self/fd", strconv.Itoa(int(d.Fd())), SocketName)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
+	l, err := ListenIn(d, SocketName)
 	if err != nil {
 		_ = d.Close()
+		return nil, err
+	}
+	return &Listener{l: l, dir: d}, nil
+}
+
+// ListenIn makes a socket that the box's user may connect to; the directories
+// above keep others out. The name is resolved through the directory's
+// descriptor, so its path may be of any length.
+func ListenIn(d *os.File, name string) (*net.UnixListener, error) {
+	_ = unix.Unlinkat(int(d.Fd()), name, 0) // left by a gateway that was killed
+	path := filepath.Join("/proc/self/fd", strconv.Itoa(int(d.Fd())), name)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	l.SetUnlinkOnClose(false)
-	// The box's user must reach it; the directories above keep others out.
-	if err := unix.Fchmodat(int(d.Fd()), SocketName, 0o666, 0); err != nil {
+	if err := unix.Fchmodat(int(d.Fd()), name, 0o666, 0); err != nil {
 		_ = l.Close()
-		_ = d.Close()
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	return &Listener{l: l, dir: d}, nil
+	return l, nil
 }
 
 // Accept takes the first connection and removes the socket, so that nothing

@@ -25,6 +25,9 @@ type Options struct {
 	Inside []string
 	// Stop ends and removes what holds the box; called once.
 	Stop func(ctx context.Context) error
+	// Let releases what the gateway holds when it lets go of the box without
+	// ending it; may be nil.
+	Let func()
 }
 
 // Box is a live box.
@@ -96,7 +99,12 @@ func (b *Box) Active() int { return b.o.Conn.Active() }
 func (b *Box) Conn() *client.Conn { return b.o.Conn }
 
 // Detach lets go of the box without ending it, for a later gateway to adopt.
-func (b *Box) Detach() { _ = b.o.Conn.Close() }
+func (b *Box) Detach() {
+	_ = b.o.Conn.Close()
+	if b.o.Let != nil {
+		b.o.Let()
+	}
+}
 
 // Close ends the box and removes it.
 func (b *Box) Close(ctx context.Context) error {
