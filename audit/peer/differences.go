@@ -42,6 +42,8 @@ func Differences() []Difference {
 		{[]string{"browser.control_invalid_config", "browser.extension_relay_legacy_auth", "browser.control_no_auth", "browser.remote_cdp_http", "browser.remote_cdp_private_host"},
 			"Has the checks; --deep loads no collector for the bundled plugin, so they never speak.", "Reported with --deep when the configuration has a browser section.", "As above."},
 		{[]string{"gateway.probe_auth_secretref_unavailable"}, "Rarely reached.", "Reported with --deep whenever the credential is a reference that cannot be read here.", "The probe then says less."},
+		{[]string{"security.exposure.open_groups_with_elevated", "security.exposure.open_groups_with_runtime_or_fs", "security.exposure.open_groups_with_control_plane_tools", "security.exposure.open_channels_with_exec", "security.trust_model.multi_user_heuristic"},
+			"With --fix, group policies are closed and the report still shows them open.", "With --fix they are gone from the report. Without --fix: the same.", "The report should be about the file that is on disk."},
 		{[]string{"plugins.<id>.security_audit_failed"}, "A plugin's own collector threw.", "Never: no code of a plugin runs.", "The peer's --deep imports plugins before it scans them. Auditing a suspicious plugin runs it."},
 		{[]string{"channels.<channel>.routing.owner_missing.<account>", "channels.<channel>.dm.wildcard_routing_unverified.<account>", "channels.<channel>.warning.<n>"}, "Texts of channel plugins.", "Never: they come from the plugins' code.", "No code of a plugin runs."},
 		{[]string{"sandbox.browser_cdp_bridge_unrestricted"}, "Documented, absent from its code.", "Absent.", "There is no trigger to follow."},

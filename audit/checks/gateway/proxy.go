@@ -21,7 +21,9 @@ func inProxyMode(key, detail string, bad func(n *audit.Node, g *view.Gateway) bo
 	}
 }
 
-func proxy() []audit.Check {
+func proxy() []audit.Check { return append(proxyIdentity(), proxyReach()...) }
+
+func proxyIdentity() []audit.Check {
 	const layer = audit.LayerGateway
 	return []audit.Check{
 		{
@@ -73,6 +75,12 @@ func proxy() []audit.Check {
 			}),
 			Fires: kit.Cfg(`{gateway:{auth:{mode:"trusted-proxy",trustedProxy:{allowLoopback:true}}}}`), Quiet: kit.Cfg(proxyOK, `{gateway:{auth:{mode:"token",trustedProxy:{allowLoopback:true}}}}`),
 		},
+	}
+}
+
+func proxyReach() []audit.Check {
+	const layer = audit.LayerGateway
+	return []audit.Check{
 		{
 			ID: "gateway.trusted_proxy_device_auto_approve", Layer: layer, On: audit.OpenClaw, Severity: "warn",
 			Title:  "Trusted-proxy operator device auto-approval enabled",

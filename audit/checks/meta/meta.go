@@ -14,8 +14,11 @@ import (
 
 const layer = audit.LayerAudit
 
-// Summary lists the checks that come first: the overview and the roster.
-func Summary() []audit.Check {
+// Summary lists the checks that come first: the overview and the shape of the
+// configuration.
+func Summary() []audit.Check { return append(overview(), shape()...) }
+
+func overview() []audit.Check {
 	return []audit.Check{
 		{
 			ID: "summary.attack_surface", Layer: layer, On: audit.Both, Severity: "info", Title: "Attack surface summary",
@@ -57,6 +60,11 @@ func Summary() []audit.Check {
 			},
 			Fires: []audit.Example{{Config: "@MISSING@"}}, Quiet: kit.Cfg(`{}`),
 		},
+	}
+}
+
+func shape() []audit.Check {
+	return []audit.Check{
 		{
 			ID: "config.duplicate_key", Layer: layer, On: audit.Both, Severity: "warn", Title: "A key is written twice",
 			Why:    "The last one counts. Whoever reviews the first one approves something that is not in force.",

@@ -87,15 +87,15 @@ func scanExtension(s *audit.Subject, e extension) codescan.Result {
 
 // Code lists the checks that read the code of plugins and skills as text.
 func Code() []audit.Check {
+	return append(append(entryPoints(), pluginCode()...), skillCode()...)
+}
+
+func entryPoints() []audit.Check {
 	entry := func(path string) []audit.Example {
 		files := plugin(harmless, `{"name":"acme","openclaw":{"extensions":["`+path+`"]}}`)
 		files["state/extensions/acme/.h/i.js"] = harmless
 		return []audit.Example{{Config: `{}`, Files: files}}
 	}
-	skill := func(name, text string) []audit.Example {
-		return []audit.Example{{Config: `{agents:{defaults:{workspace:"@ROOT@/ws"}}}`, Files: map[string]string{"ws/skills/bad/SKILL.md": "---\nname: bad\n---\n", "ws/skills/bad/" + name: text}}}
-	}
-	big := strings.Repeat("//\n", 400_000)
 	return []audit.Check{
 		{
 			ID: "plugins.code_safety.manifest_parse_error", Layer: layer, On: audit.OpenClaw, Severity: "warn", Deep: true, Title: "A plugin's package.json cannot be read",
@@ -123,6 +123,14 @@ func Code() []audit.Check {
 			Run:   perEntry(`Plugin "%s" has extension entry path traversal`, escapes),
 			Fires: kit.Join(entry("../evil.js"), entry("/tmp/evil.js")), Quiet: entry("./index.js"),
 		},
+	}
+}
+
+// whole is too long to be scanned.
+func whole() string { return strings.Repeat("//\n", 400_000) }
+
+func pluginCode() []audit.Check {
+	return []audit.Check{
 		{
 			ID: "plugins.code_safety", Layer: layer, On: audit.OpenClaw, Severity: "warn; critical for commands, evaluated code, miners and stolen environments", Deep: true, Title: "A plugin contains dangerous code patterns",
 			Why: "The plugin runs inside the gateway, with all its rights.", Remedy: "Read the code before it is loaded; remove the plugin if you do not trust it.", Refs: []string{"CWE-506", "CWE-95", "AML.T0010"},
@@ -155,8 +163,16 @@ func Code() []audit.Check {
 				}
 				return out
 			},
-			Fires: world(`{}`, big), Quiet: world(`{}`, harmless),
+			Fires: world(`{}`, whole()), Quiet: world(`{}`, harmless),
 		},
+	}
+}
+
+func skillCode() []audit.Check {
+	skill := func(name, text string) []audit.Example {
+		return []audit.Example{{Config: `{agents:{defaults:{workspace:"@ROOT@/ws"}}}`, Files: map[string]string{"ws/skills/bad/SKILL.md": "---\nname: bad\n---\n", "ws/skills/bad/" + name: text}}}
+	}
+	return []audit.Check{
 		{
 			ID: "skills.code_safety", Layer: layer, On: audit.OpenClaw, Severity: "warn; critical for commands, evaluated code, secrets and downloads that run", Deep: true, Title: "A skill contains dangerous code patterns",
 			Why: "The agent runs a skill's programs and follows its text.", Remedy: "Read the skill before it is used; remove it if you do not trust it.", Refs: []string{"CWE-506", "AML.T0010", "OWASP-ASI04"},
@@ -184,7 +200,7 @@ func Code() []audit.Check {
 				}
 				return out
 			},
-			Fires: skill("run.js", big), Quiet: skill("run.js", "console.log(1)"),
+			Fires: skill("run.js", whole()), Quiet: skill("run.js", "console.log(1)"),
 		},
 	}
 }

@@ -44,14 +44,20 @@ func note(cond bool, msg string) string {
 
 // Own lists the checks of our own policy keys.
 func Own() []audit.Check {
-	t := func(texts ...string) []audit.Example {
-		out := make([]audit.Example, len(texts))
-		for i, text := range texts {
-			out[i] = audit.Example{Config: "tools: {" + text + "}"}
-		}
-		return out
+	return append(append(append(lists(), commands()...), people()...), mcp()...)
+}
+
+// t makes examples of the tools section.
+func t(texts ...string) []audit.Example {
+	out := make([]audit.Example, len(texts))
+	for i, text := range texts {
+		out[i] = audit.Example{Config: "tools: {" + text + "}"}
 	}
-	return append([]audit.Check{
+	return out
+}
+
+func lists() []audit.Check {
+	return []audit.Check{
 		wide("profile_full", "warn", "The profile allows every tool", "Whatever is added later, by a plugin or an MCP server, is allowed from the first day.", "Use the profile coding, messaging or minimal, and add what is missing with alsoAllow.",
 			anyScope(func(n *audit.Node) (string, string) {
 				return "profile", note(n.Get("profile").Text() == "full", "it is full")
@@ -86,6 +92,11 @@ func Own() []audit.Check {
 				deny := view.Expand(append(n.Get("deny").Strings(), n.At("policy.deny").Strings()...))
 				return "deny", note(kit.Has(deny, "write") && !kit.Has(deny, "apply_patch"), "apply_patch still writes")
 			}), t("deny: [write]"), t("deny: ['group:fs']", "deny: [write, apply_patch]")),
+	}
+}
+
+func commands() []audit.Check {
+	return []audit.Check{
 		wide("exec_mode_full", "warn", "Commands never need a question", "On the host as well as in the sandbox, every command of the model runs.", "Leave tools.exec.mode unset, or use ask.",
 			anyScope(func(n *audit.Node) (string, string) {
 				return "exec.mode", note(n.At("exec.mode").Text() == "full" || n.At("exec.security").Text() == "full", "it is full")
@@ -129,6 +140,11 @@ func Own() []audit.Check {
 			anyScope(func(n *audit.Node) (string, string) {
 				return "elevated.enabled", note(n.At("elevated.enabled").True(), "it is on")
 			}), t("elevated: {enabled: true}"), t("elevated: {enabled: false}")),
+	}
+}
+
+func people() []audit.Check {
+	return []audit.Check{
 		wide("fs_workspace_only_off", "critical", "File tools may leave the workspace", "They read keys and write start-up files.", "Remove the key; chitin refuses it.",
 			anyScope(func(n *audit.Node) (string, string) {
 				for _, key := range []string{"fs.workspaceOnly", "exec.applyPatch.workspaceOnly"} {
@@ -166,7 +182,7 @@ func Own() []audit.Check {
 				})
 				return "toolsBySender", note(hit != "", audit.Show(hit)+" allows tools")
 			}), t("toolsBySender: {'name:Bob': {allow: [exec]}}"), t("toolsBySender: {'id:42': {allow: [exec]}}", "toolsBySender: {'name:Bob': {deny: [exec]}}")),
-	}, mcp()...)
+	}
 }
 
 // server makes a check of every MCP server of the configuration.
