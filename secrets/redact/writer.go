@@ -14,6 +14,9 @@ import (
 // middle of arriving.
 const maxHeld = 256 << 10
 
+// rescanFrom is how much held text is worth saving passes over.
+const rescanFrom = 1 << 10
+
 // maxBefore is how much of the line so far is kept to judge what follows.
 const maxBefore = 160
 
@@ -27,6 +30,9 @@ type Writer struct {
 	// before is the end of what went out, unredacted: what comes next is
 	// judged with the name of the field that stands there.
 	before []byte
+	// next is the length at which a large rest is looked at again: a stream
+	// of single bytes must not cost a pass over everything held for each.
+	next int
 }
 
 // Writer returns a writer that redacts what is written and passes it on.
@@ -37,6 +43,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.buf = append(w.buf, p...)
+	if len(w.buf) < w.next {
+		return len(p), nil
+	}
 	if err := w.emit(len(w.buf) > maxHeld); err != nil {
 		return 0, err
 	}
@@ -63,6 +72,9 @@ func (w *Writer) emit(final bool) error {
 	spans, settled := w.r.table.Load().find(text, final)
 	if final {
 		settled = len(text)
+	}
+	if w.next = 0; len(text)-settled >= rescanFrom {
+		w.next = (len(text) - settled) * 17 / 16
 	}
 	if settled <= n {
 		return nil
