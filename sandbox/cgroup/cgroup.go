@@ -146,6 +146,41 @@ func (g *Group) Add(pid int) error {
 	return nil
 }
 
+// Enter moves the calling thread, which must be locked to its goroutine, into
+// the group, so that what it forks is born there, and returns how to leave.
+// Moving oneself is the one way that does not wait for every processor of the
+// machine. Version 2 has no such way; there, fork with FD.
+func (g *Group) Enter() (leave func() error, err error) {
+	if g.v2 {
+		return nil, ErrUnavailable
+	}
+	home := map[string]string{} // the tree lies in the gateway's own group
+	for _, d := range g.unique() {
+		home[d] = filepath.Join(filepath.Dir(filepath.Dir(d)), "tasks")
+	}
+	leave = func() error {
+		var errs error
+		for _, tasks := range home {
+			errs = errors.Join(errs, write(tasks, "0"))
+		}
+		return errs
+	}
+	for d := range home {
+		if err := write(filepath.Join(d, "tasks"), "0"); err != nil {
+			return nil, errors.Join(fmt.Errorf("cgroup: enter: %w", err), leave())
+		}
+	}
+	return leave, nil
+}
+
+// FD opens the group's one directory of version 2, for a fork into it.
+func (g *Group) FD() (*os.File, error) {
+	if !g.v2 {
+		return nil, ErrUnavailable
+	}
+	return os.Open(g.unique()[0])
+}
+
 // OOMKills counts the processes that the memory limit has killed; 0 when that
 // cannot be known.
 func (g *Group) OOMKills() int64 {

@@ -37,6 +37,8 @@ type Recipe struct {
 	// Start starts the first process in the group, which may be nil, and
 	// returns once the supervisor has greeted.
 	Start func(*cgroup.Group) (*client.Conn, Process, error)
+	// Live remembers the box.
+	Live *Registry
 	// Expect says where the backend's boxes look different from inside.
 	Expect func(*probe.Expectation)
 }
@@ -88,11 +90,13 @@ func Create(ctx context.Context, c Recipe) (_ sandbox.Box, err error) {
 		}
 	}
 	b := &box{Box: livebox.New(c.options(conn, files, u.run)), group: group}
+	c.Live.add(c.Request.ID, b)
 	// A box that dies by itself leaves as little as one that is closed.
 	go func() {
 		<-p.Done()
 		_ = conn.Close()
 		_ = b.Close(context.Background())
+		c.Live.remove(c.Request.ID, b)
 	}()
 	return b, nil
 }

@@ -43,6 +43,7 @@ type Options struct {
 // Backend makes boxes with runsc.
 type Backend struct {
 	opts  Options
+	live  embedded.Registry
 	tree  func() (*cgroup.Tree, error)
 	probe func() sandbox.Status
 
@@ -79,7 +80,7 @@ func (b *Backend) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, e
 
 func (b *Backend) create(ctx context.Context, r sandbox.Request) (sandbox.Box, error) {
 	tree, _ := b.tree() // nil where there is none: limits apply per process
-	return embedded.Create(ctx, embedded.Recipe{Backend: Name, Tier: sandbox.TierGVisor, Request: r, Tree: tree, Extra: overhead(),
+	return embedded.Create(ctx, embedded.Recipe{Backend: Name, Tier: sandbox.TierGVisor, Request: r, Tree: tree, Live: &b.live, Extra: overhead(),
 		Expect: func(e *probe.Expectation) {
 			e.NoDevUnseen = true // device files cannot be made without a capability that nobody has
 			e.Skip["at"] = "gVisor numbers files itself; runsc is given the mounts by descriptor or checked path"
@@ -175,11 +176,8 @@ func (b *Backend) Adopt(context.Context, sandbox.Request) (sandbox.Box, error) {
 	return nil, sandbox.ErrGone
 }
 
-// Sweep removes the control groups that a killed gateway left.
-func (b *Backend) Sweep(_ context.Context, keep func(id string) bool) (int, error) {
-	tree, err := b.tree()
-	if err != nil {
-		return 0, nil
-	}
-	return tree.Sweep(keep)
+// Sweep closes boxes and removes the control groups that a killed gateway left.
+func (b *Backend) Sweep(ctx context.Context, keep func(id string) bool) (int, error) {
+	tree, _ := b.tree()
+	return b.live.Sweep(ctx, tree, keep)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/sandbox/cgroup"
 	"github.com/chitin-sh/chitin/sandbox/embedded"
+	"github.com/chitin-sh/chitin/sandbox/namespace/launch"
 	"github.com/chitin-sh/chitin/sandbox/oci"
 	"github.com/chitin-sh/chitin/sandbox/probe"
 	"github.com/chitin-sh/chitin/sandbox/supervisor"
@@ -38,8 +39,10 @@ const Name = "namespace"
 // Backend makes boxes out of namespaces.
 type Backend struct {
 	opts  Options
+	live  embedded.Registry
 	tree  func() (*cgroup.Tree, error)
 	probe func() sandbox.Status
+	edit  func([]launch.Step) []launch.Step // tests weaken a plan with it
 }
 
 var _ sandbox.Backend = (*Backend)(nil)
@@ -78,7 +81,7 @@ func (b *Backend) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, e
 func (b *Backend) create(ctx context.Context, r sandbox.Request) (sandbox.Box, error) {
 	tree, _ := b.tree() // nil where there is none: limits apply per process
 	var view oci.View
-	return embedded.Create(ctx, embedded.Recipe{Backend: Name, Tier: sandbox.TierNamespace, Request: r, Tree: tree,
+	return embedded.Create(ctx, embedded.Recipe{Backend: Name, Tier: sandbox.TierNamespace, Request: r, Tree: tree, Live: &b.live,
 		Expect: func(e *probe.Expectation) {
 			for _, b := range view.Binds {
 				e.Shown = append(e.Shown, b.Target)
@@ -94,7 +97,7 @@ func (b *Backend) create(ctx context.Context, r sandbox.Request) (sandbox.Box, e
 			if err != nil {
 				return nil, nil, err
 			}
-			view = bp.View
+			view, bp.edit = bp.View, b.edit
 			if g != nil {
 				bp.Groups = g.Dirs()
 			}
@@ -115,6 +118,9 @@ func Start(ctx context.Context, bp *Blueprint, id Identity, exe string, g *cgrou
 	if err != nil {
 		return nil, nil, err
 	}
+	if bp.edit != nil {
+		steps = bp.edit(steps)
+	}
 	channel := embedded.Socket
 	if bp.Nested {
 		channel = embedded.Pipes
@@ -128,7 +134,7 @@ func Start(ctx context.Context, bp *Blueprint, id Identity, exe string, g *cgrou
 	if bp.Nested {
 		stderr = &said
 	}
-	p, err := spawn(exe, id, host.In, host.Out, mounts, stderr)
+	p, err := spawn(exe, id, host.In, host.Out, mounts, stderr, g)
 	host.Release()
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err), host.Close())
@@ -203,14 +209,11 @@ func (b *Backend) Adopt(context.Context, sandbox.Request) (sandbox.Box, error) {
 	return nil, sandbox.ErrGone
 }
 
-// Sweep removes the control groups that a killed gateway left. Its processes
+// Sweep closes boxes and removes the control groups that a killed gateway left. Its processes
 // and mounts went with it.
-func (b *Backend) Sweep(_ context.Context, keep func(id string) bool) (int, error) {
-	tree, err := b.tree()
-	if err != nil {
-		return 0, nil
-	}
-	return tree.Sweep(keep)
+func (b *Backend) Sweep(ctx context.Context, keep func(id string) bool) (int, error) {
+	tree, _ := b.tree()
+	return b.live.Sweep(ctx, tree, keep)
 }
 
 // openSource opens what is to be mounted. dev and inode name it.

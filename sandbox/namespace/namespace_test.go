@@ -3,82 +3,188 @@
 package namespace
 
 import (
-	"bytes"
 	"context"
+	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/embedded/embeddedtest"
+	"github.com/chitin-sh/chitin/sandbox/namespace/launch"
+	"github.com/chitin-sh/chitin/sandbox/sandboxtest"
 )
 
-// backend is a backend whose program is this test binary.
 func backend(t testing.TB) *Backend {
 	t.Helper()
-	b := New(Options{StateDir: t.TempDir(), Program: os.Executable})
+	b := New(Options{StateDir: t.TempDir(), Program: embeddedtest.Program})
 	if st := b.Status(context.Background()); !st.Available {
 		t.Fatalf("not available: %s", st.Reason)
 	}
 	return b
 }
 
-// request asks for a box with the default limits on a new workspace.
-func request(t testing.TB, id, access string) sandbox.Request {
-	t.Helper()
-	dir := t.TempDir()
-	ws := filepath.Join(dir, "ws")
-	if err := os.Mkdir(ws, 0o755); err != nil {
-		t.Fatal(err)
+func TestConformance(t *testing.T) {
+	sandboxtest.Suite{New: func(_ testing.TB, state string) sandbox.Backend {
+		return New(Options{StateDir: state, Program: embeddedtest.Program})
+	}}.Run(t)
+}
+
+// Root and everybody else take different ways to a box; both must pass.
+func TestUnprivileged(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("this is an unprivileged user already")
+		return
 	}
-	spec, err := sandbox.BuildSpec(sandbox.Config{WorkspaceAccess: access}, Name, ws, nil)
+	sup, err := embeddedtest.Program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if os.Getuid() == 0 {
-		if err := os.Chown(ws, sandbox.DefaultUID, sandbox.DefaultUID); err != nil {
+	dir, err := os.MkdirTemp("", "chitin-unprivileged-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{self: "test", sup: "sup"} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, to), b, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return sandbox.Request{ID: id, Spec: spec, Dir: dir, Owner: sandbox.Owner{Tenant: "t", Scope: "agent", Key: id}}
+	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run", "^TestConformance$")
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "TMPDIR=" + dir, "CHITIN_SUP=" + filepath.Join(dir, "sup")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65111, Gid: 65111}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 }
 
-func create(t testing.TB, b *Backend, r sandbox.Request) sandbox.Box {
-	t.Helper()
-	box, err := b.Create(context.Background(), r)
-	if err != nil {
-		t.Fatal(err)
+func TestOrphansLeaveNoZombie(t *testing.T) {
+	box := embeddedtest.Create(t, backend(t), embeddedtest.Request(t, backend(t), "orphans", "none"))
+	out, x := embeddedtest.Run(t, box, `i=0; while [ $i -lt 1000 ]; do (true &) ; i=$((i+1)); done; sleep 0.2; grep -l '^State:.Z' /proc/[0-9]*/status; true`)
+	if x.Code != 0 || strings.Contains(out, "/proc/") {
+		t.Errorf("zombies after 1000 orphans: %q %+v", out, x)
 	}
-	t.Cleanup(func() { _ = box.Close(context.Background()) })
-	return box
 }
 
-func output(t testing.TB, box sandbox.Box, argv ...string) (string, sandbox.Exit) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Second)
-	defer cancel()
-	var out bytes.Buffer
-	p, err := box.Start(ctx, sandbox.Cmd{Argv: argv, Stdout: &out, Stderr: &out})
-	if err != nil {
-		t.Fatal(err)
+// The median counts: the rest of the machine is not ours.
+func TestCancelKillsTheGroupAtOnce(t *testing.T) {
+	b := backend(t)
+	box := embeddedtest.Create(t, b, embeddedtest.Request(t, b, "cancel", "none"))
+	var took []time.Duration
+	for range 21 {
+		ctx, cancel := context.WithCancel(context.Background())
+		r, w := io.Pipe()
+		p, err := box.Start(ctx, sandbox.Cmd{Argv: []string{"sh", "-c", "sleep 77 & sleep 77 & echo up; wait"}, Stdin: sandbox.NoStdin, Stdout: w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Read(make([]byte, 8)); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		cancel()
+		if x, _ := p.Wait(context.Background()); x.Signal != int(syscall.SIGKILL) {
+			t.Fatalf("%+v", x)
+		}
+		took = append(took, time.Since(began))
 	}
-	x, err := p.Wait(ctx)
-	if err != nil {
-		t.Fatal(err)
+	slices.Sort(took)
+	t.Logf("median %v, worst %v", took[10], took[20])
+	if took[10] > 25*time.Millisecond { // 5 ms on a machine of its own
+		t.Errorf("median %v", took[10])
 	}
-	return out.String(), x
+	if out, _ := embeddedtest.Run(t, box, "grep -lx sleep /proc/[0-9]*/comm; true"); out != "" {
+		t.Errorf("still there: %s", out)
+	}
 }
 
-func TestBox(t *testing.T) {
-	box := create(t, backend(t), request(t, "one", "rw"))
-	out, x := output(t, box, "sh", "-c", "id -u; pwd; echo hi > f; cat f; cat /proc/self/cgroup; ls /sys/fs/cgroup; ulimit -a; ls -la / /.chitin; cat /proc/1/environ; cat /proc/mounts | tail -30")
-	t.Log(out, x)
-	if !strings.Contains(out, "/workspace\nhi\n") {
-		t.Error("no workspace")
+// Each weakening of the plan must be noticed by the probes before the box is
+// handed out.
+func TestMutationsTurnTheProofRed(t *testing.T) {
+	without := func(op launch.Op) func([]launch.Step) []launch.Step {
+		return func(s []launch.Step) []launch.Step {
+			return slices.DeleteFunc(s, func(x launch.Step) bool { return x.Op == op })
+		}
 	}
-	b, _, err := box.Files().Read(context.Background(), "f", 100)
-	if err != nil || string(b) != "hi\n" {
-		t.Errorf("%q %v", b, err)
+	change := func(op launch.Op, path string, f func(*launch.Step)) func([]launch.Step) []launch.Step {
+		return func(s []launch.Step) []launch.Step {
+			for i := range s {
+				if s[i].Op == op && slices.Contains(s[i].Args, path) {
+					f(&s[i])
+				}
+			}
+			return s
+		}
+	}
+	for name, edit := range map[string]func([]launch.Step) []launch.Step{
+		"no system call filter": without(launch.OpSeccomp),
+		"capabilities kept":     without(launch.OpCaps),
+		"writable root":         change(launch.OpBind, "/usr", func(s *launch.Step) { s.Args[2] = "0" }),
+		"host directory added": func(s []launch.Step) []launch.Step {
+			return slices.Insert(s, slices.IndexFunc(s, func(x launch.Step) bool { return x.Op == launch.OpSeal }),
+				launch.Step{Op: launch.OpBind, Args: []string{"/var/tmp", "/home/x", "0", ""}})
+		},
+		"device added": func(s []launch.Step) []launch.Step {
+			return slices.Insert(s, slices.IndexFunc(s, func(x launch.Step) bool { return x.Op == launch.OpRestrict }),
+				launch.Step{Op: launch.OpBind, Args: []string{"/dev/kmsg", "/dev/kmsg", "4", ""}})
+		},
+		"more files":    change(launch.OpRlimit, "7", func(s *launch.Step) { s.Args[1], s.Args[2] = "8000", "8000" }),
+		"large scratch": change(launch.OpMount, "/tmp", func(s *launch.Step) { s.Args[3] = "mode=1777,size=900m,nr_inodes=8192" }),
+		"many inodes":   change(launch.OpMount, "/tmp", func(s *launch.Step) { s.Args[3] = "mode=1777,size=64m,nr_inodes=900000" }),
+		"set-uid files": change(launch.OpMount, "/tmp", func(s *launch.Step) { s.Args[2] = "0" }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := backend(t)
+			b.edit = edit
+			r := embeddedtest.Request(t, b, "mutant", "none")
+			r.Prove = true
+			box, err := b.Create(context.Background(), r)
+			if err == nil {
+				_ = box.Close(context.Background())
+				t.Fatal("the box was handed out")
+			}
+			if !errors.Is(err, sandbox.ErrRefused) {
+				t.Fatalf("not for its weakness: %v", err)
+			}
+		})
+	}
+}
+
+func TestUnsupportedIsRefused(t *testing.T) {
+	b := backend(t)
+	for name, change := range map[string]func(*sandbox.Spec){
+		"egress":      func(s *sandbox.Spec) { s.Network = "egress" },
+		"image name":  func(s *sandbox.Spec) { s.Image = "debian:12" },
+		"own filter":  func(s *sandbox.Spec) { s.Seccomp = "{}" },
+		"runtime":     func(s *sandbox.Spec) { s.Runtime = "runc" },
+		"system bind": func(s *sandbox.Spec) { s.Mounts = []sandbox.Mount{{Source: "/etc", Target: "/x"}} },
+		"no limits":   func(s *sandbox.Spec) { s.Limits = sandbox.Limits{} },
+	} {
+		r := embeddedtest.Request(t, b, "unsupported", "none")
+		change(&r.Spec)
+		if box, err := b.Create(context.Background(), r); !errors.Is(err, sandbox.ErrRefused) {
+			if err == nil {
+				_ = box.Close(context.Background())
+			}
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -43,6 +43,7 @@ type Blueprint struct {
 	// call filter. Commands of a caller must never run in such a box directly.
 	Nested bool
 
+	edit func([]launch.Step) []launch.Step
 	ids  []string // launch.Identity of each mount
 	byFD bool     // mounts arrive as descriptors instead of paths
 }

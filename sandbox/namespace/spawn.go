@@ -39,14 +39,15 @@ type initProcess struct {
 	plan   *os.File
 	status *os.File
 	done   chan struct{}
+	born   bool  // in its group already
 	err    error // valid after done
 }
 
 // spawn starts the launcher in new namespaces with in and out as its
 // standard input and output. files become descriptors from launch.FirstFD on; they are
 // not closed here. said receives what the program complains about; nil
-// discards it.
-func spawn(launcher string, id Identity, in, out *os.File, files []*os.File, said io.Writer) (*initProcess, error) {
+// discards it. The process is in group g, unless that is nil, before it runs.
+func spawn(launcher string, id Identity, in, out *os.File, files []*os.File, said io.Writer, g *cgroup.Group) (*initProcess, error) {
 	exe, err := os.Open(launcher)
 	if err != nil {
 		return nil, fmt.Errorf("open the launcher: %w", err)
@@ -76,7 +77,7 @@ func spawn(launcher string, id Identity, in, out *os.File, files []*os.File, sai
 		ExtraFiles:  extra,
 		SysProcAttr: id.attributes(),
 	}
-	if err := p.start(); err != nil {
+	if err := p.start(g); err != nil {
 		return nil, errors.Join(fmt.Errorf("start in new namespaces: %w", err), planW.Close(), statusR.Close())
 	}
 	return p, nil
@@ -101,11 +102,11 @@ func (id Identity) attributes() *syscall.SysProcAttr {
 
 // start forks on a thread that lives as long as the child: the kernel sends
 // the parent death signal when the thread ends, not the process.
-func (p *initProcess) start() error {
+func (p *initProcess) start(g *cgroup.Group) error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		err := p.cmd.Start()
+		err := p.fork(g)
 		started <- err
 		if err == nil {
 			p.err = p.cmd.Wait()
@@ -115,8 +116,35 @@ func (p *initProcess) start() error {
 	return <-started
 }
 
-// send writes the plan, puts the process into its group while the launcher is
-// at work, and lets it go.
+// fork starts the process in its group. Where it cannot be born there, send
+// moves it.
+func (p *initProcess) fork(g *cgroup.Group) error {
+	if g == nil {
+		return p.cmd.Start()
+	}
+	if f, err := g.FD(); err == nil {
+		defer f.Close()
+		p.cmd.SysProcAttr.UseCgroupFD, p.cmd.SysProcAttr.CgroupFD = true, int(f.Fd())
+		p.born = true
+		return p.cmd.Start()
+	}
+	leave, err := g.Enter()
+	if err != nil {
+		return p.cmd.Start()
+	}
+	p.born = true
+	if err = p.cmd.Start(); err != nil {
+		return errors.Join(err, leave())
+	}
+	if err = leave(); err != nil { // the gateway must not stay in a box's group
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
+	return err
+}
+
+// send writes the plan, puts the process into its group if it is not there,
+// while the launcher is at work, and lets it go.
 func (p *initProcess) send(ctx context.Context, steps []launch.Step, g *cgroup.Group) error {
 	b, err := launch.Encode(steps)
 	if err != nil {
@@ -129,7 +157,7 @@ func (p *initProcess) send(ctx context.Context, steps []launch.Step, g *cgroup.G
 	if _, err := p.plan.Write(launch.Frame(b)); err != nil {
 		return p.explain(err)
 	}
-	if g != nil {
+	if g != nil && !p.born {
 		if err := g.Add(p.cmd.Process.Pid); err != nil {
 			return err
 		}

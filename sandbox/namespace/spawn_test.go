@@ -62,7 +62,7 @@ func shell(t testing.TB, script string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := spawn(exe, id, box, box, nil, nil)
+	p, err := spawn(exe, id, box, box, nil, nil, nil)
 	box.Close()
 	if err != nil {
 		t.Fatal(err)
