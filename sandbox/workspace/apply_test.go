@@ -151,6 +151,24 @@ func TestOpenFinishesOrUndoesACrashedApply(t *testing.T) {
 	}
 }
 
+func TestRecoverBeforeAMove(t *testing.T) {
+	f, dir := open(t, Options{})
+	put(t, dir, "a", "A1")
+	crash(t, f, []sandbox.Change{{Path: "a", Data: []byte("A2"), Old: []byte("A1")}, {Path: "b", Data: []byte("B")}}, true, 1)
+	if err := Recover(dir, f.opts); err != nil {
+		t.Fatal(err)
+	}
+	if get(t, dir, "a")+get(t, dir, "b") != "A2B" {
+		t.Error("the change is not whole")
+	}
+	if err := Recover(dir, Options{IntentDir: filepath.Join(dir, "none")}); err != nil {
+		t.Errorf("without a log: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "none")); err == nil {
+		t.Error("a log was made for nothing")
+	}
+}
+
 // What the box does to the files between crash and recovery is the box's
 // affair: its work is kept, nothing outside is touched, Open succeeds.
 func TestRecoveryOfATamperedWorkspace(t *testing.T) {

@@ -101,6 +101,20 @@ func Open(dir string, opts Options) (*FS, error) {
 	return f, nil
 }
 
+// Recover finishes or undoes what a crashed process left half-applied in dir,
+// as Open does. Whoever moves a workspace, or removes its intent directory,
+// calls it first: afterwards the log would be lost or not be found.
+func Recover(dir string, opts Options) error {
+	if _, err := os.Stat(opts.IntentDir); errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was ever logged
+	}
+	f, err := Open(dir, opts)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // openStore opens the intent log and recovers from it.
 func (f *FS) openStore(abs string) error {
 	s, err := openStore(f.opts.IntentDir, abs)
