@@ -16,6 +16,7 @@ type state struct {
 	traits  trait
 	listing bool // no arguments yet: only what holds for every call counts
 	known   bool
+	listed  bool // the agent has an entry
 	args    argFacts
 	note    because // set by layers whose verdict depends on arguments
 }
@@ -96,7 +97,7 @@ func (e *Engine) resolve(st *state, who Subject, q *Query) {
 	st.name, st.traits = e.voc.names[st.tool], e.traits[st.tool]
 	st.table = e.rest
 	if t, ok := e.agents[st.s.Agent]; ok {
-		st.table = t
+		st.table, st.listed = t, true
 	}
 	if st.traits&(traitExec|traitStatus) != 0 && len(q.Args) > 0 {
 		st.args = readArgs(q.Args)
@@ -196,7 +197,7 @@ func (st *state) callerFault() string {
 		return "nobody was identified"
 	case c.Tenant == "" || st.s.Tenant != c.Tenant:
 		return "the session belongs to another tenant"
-	case !validAgent(st.s.Agent):
+	case !st.listed && !validAgent(st.s.Agent):
 		return "the agent id is not a plain name"
 	case c.has(gateway.ScopeWrite):
 		return ""
@@ -211,7 +212,8 @@ func (st *state) callerFault() string {
 }
 
 // validAgent refuses ids that look like another agent's but are not: blanks,
-// capitals and anything outside ASCII. Empty means the default agent.
+// capitals and anything outside ASCII, unless that is how it is configured.
+// Empty means the default agent.
 func validAgent(id string) bool {
 	for i := range len(id) {
 		c := id[i]

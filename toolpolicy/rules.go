@@ -106,7 +106,7 @@ func parseRules(name string, text []byte) ([]*rule, error) {
 	}
 	list, err := cedar.NewPolicyListFromBytes(name, text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s", located(name, err.Error()))
 	}
 	out := make([]*rule, 0, len(list))
 	for i, p := range list {
@@ -132,6 +132,17 @@ func parseRules(name string, text []byte) ([]*rule, error) {
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// located puts the file's name where the parser only knows of its input.
+func located(name, msg string) string {
+	for _, noise := range []string{"parser error: ", "parse error at "} {
+		msg = strings.TrimPrefix(msg, noise)
+	}
+	if rest, ok := strings.CutPrefix(msg, "<input>:"); ok {
+		return name + ":" + rest
+	}
+	return name + ": " + msg
 }
 
 // index sorts the rules by the tools and principals that they pin.

@@ -117,8 +117,8 @@ func TestRulesAboutWhoAndWhen(t *testing.T) {
 
 func TestRuleMistakesAreNamed(t *testing.T) {
 	for _, r := range []struct{ rules, want string }{
-		{"permit(principal, action, resource) when { 1 + };", "rules.cedar"},
-		{"permit(principal, action, resource);\nforbid(principal", "rules.cedar"},
+		{"\npermit(principal, action, resource) when { 1 + };", "rules.cedar:2:"},
+		{"permit(principal, action, resource);\nforbid(principal", "rules.cedar:2:"},
 		{"\n\n@ask forbid(principal, action, resource);", "rules.cedar:3"},
 		{`permit(principal, action, resource == Tool::"bash");`, "rules.cedar:1"},
 		{`permit(principal, action == Action::"run", resource);`, "rules.cedar:1"},
