@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/chitin-sh/chitin/agent"
+	"github.com/chitin-sh/chitin/agent/subagents"
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/internal/store"
@@ -56,6 +58,8 @@ type App struct {
 	runner    *invoke.Runner
 	once      *invoke.Once
 	approvals *approvals
+	loop      *agent.Loop
+	subagents *subagents.Manager
 	doors     []net.Listener
 	failed    chan error
 

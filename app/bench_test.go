@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/chitin-sh/chitin/gateway"
@@ -37,6 +40,52 @@ func BenchmarkCorridor(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					a.runner.Run(context.Background(), req)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkHTTP is the whole way of a call over loopback, next to a bare
+// handler that decodes and answers the same: read the ratios.
+func BenchmarkHTTP(b *testing.B) {
+	a := benchApp(b)
+	srv := httptest.NewServer(a.handler(a.live.Load().loaded))
+	defer srv.Close()
+	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var req map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "result": map[string]any{"content": []any{map[string]any{"type": "text", "text": "x"}}}})
+	}))
+	defer bare.Close()
+	token := "Bearer " + a.secret(keyToken).Reveal()
+	for _, tc := range []struct{ name, url, auth, tool string }{
+		{"bare", bare.URL, token, "agents_list"},
+		{"refused", srv.URL, "", "agents_list"},
+		{"denied", srv.URL, token, "sessions_spawn"},
+		{"allowed", srv.URL, token, "agents_list"},
+	} {
+		b.Run(tc.name, func(b *testing.B) {
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+			b.SetParallelism(16)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					req, _ := http.NewRequest(http.MethodPost, tc.url+"/tools/invoke", strings.NewReader(`{"tool":"`+tc.tool+`"}`))
+					if tc.auth != "" {
+						req.Header.Set("Authorization", tc.auth)
+					}
+					resp, err := client.Do(req)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
 				}
 			})
 		})

@@ -6,6 +6,7 @@ import (
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/tool"
 	toolall "github.com/chitin-sh/chitin/tool/all"
+	"github.com/chitin-sh/chitin/tool/sessions"
 	"github.com/chitin-sh/chitin/toolpolicy"
 )
 
@@ -24,7 +25,7 @@ func LoadPolicy(configPath string) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	reg, err := tool.NewRegistry(toolall.Tools(toolall.Deps{})...)
+	reg, err := tool.NewRegistry(toolall.Tools(toolall.Deps{More: sessions.Tools(sessions.Deps{})})...)
 	if err != nil {
 		return nil, err
 	}

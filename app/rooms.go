@@ -58,7 +58,7 @@ func (a *App) openRooms(ctx context.Context, l *config.Loaded) error {
 		return err
 	}
 	a.runner = invoke.New(a.deps(r, a.once))
-	return nil
+	return a.openAgents(ctx)
 }
 
 func (a *App) deps(r *rooms, once *invoke.Once) invoke.Deps {

@@ -45,6 +45,11 @@ func needs(l *config.Loaded, opts Options) []runtime.Need {
 	if m := l.Gateway.Auth.Mode; m != "" && m != gateway.ModeToken && l.Gateway.Auth.Token.IsZero() && len(out) > 0 && out[0].Path == keyToken {
 		out = out[1:]
 	}
+	for name, p := range l.Models.Providers {
+		if !p.APIKey.IsZero() {
+			out = append(out, runtime.Need{Path: keyModel(name), Field: p.APIKey})
+		}
+	}
 	if l.Hooks.Enabled {
 		out = append(out, runtime.Need{Path: keyHooks, Field: l.Hooks.Token})
 	}

@@ -25,6 +25,7 @@ func (a *App) toolList() []tool.Tool {
 		Status:  statusSource{a},
 		Agents:  agentLister{a},
 		Gateway: configAdmin{a},
+		More:    a.sessionTools(),
 	})
 }
 

@@ -21,6 +21,7 @@ type Config struct {
 	Gateway  Gateway           `yaml:"gateway,omitempty" doc:"Layer 1: who is calling, and where the gateway listens."`
 	Tools    toolpolicy.Config `yaml:"tools,omitempty" doc:"Layer 2: which tools may be used."`
 	Agents   Agents            `yaml:"agents,omitempty" doc:"The agents and, with their sandboxes, layer 3: where tools run."`
+	Models   Models            `yaml:"models,omitempty" doc:"Who serves the models of agent turns."`
 	Secrets  secrets.Config    `yaml:"secrets,omitempty" doc:"Layer 4: where references to secrets are resolved."`
 	External external.Config   `yaml:"external,omitempty" doc:"Layer 5: how text from outside is marked and looked at."`
 	Hooks    hooks.Config      `yaml:"hooks,omitempty" doc:"Webhooks under /hooks."`
@@ -47,6 +48,18 @@ type Agent struct {
 	Model     string                 `yaml:"model,omitempty" doc:"Model of agent turns, as provider/model."`
 	Sandbox   sandbox.Config         `yaml:"sandbox,omitempty" doc:"Where the agent's tools run."`
 	Tools     toolpolicy.AgentConfig `yaml:"tools,omitempty" doc:"Tools of this agent, within those allowed globally."`
+}
+
+// Models is the key "models".
+type Models struct {
+	Providers map[string]ModelProvider `yaml:"providers,omitempty" doc:"Endpoints by name; a model is written as <name>/<model>."`
+}
+
+// ModelProvider is one endpoint.
+type ModelProvider struct {
+	API     string        `yaml:"api,omitempty" enum:"anthropic,openai" default:"anthropic" doc:"Wire protocol: anthropic (Messages) or openai (Chat Completions, which many servers speak)."`
+	BaseURL string        `yaml:"baseUrl,omitempty" doc:"Where it is. Absent: the vendor's own address."`
+	APIKey  secrets.Field `yaml:"apiKey,omitempty" doc:"Its key, as a reference."`
 }
 
 // Security is the key "security".

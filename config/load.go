@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +134,9 @@ func (l *Loaded) check() []yamlconf.Issue {
 		}
 	}
 	add("external", l.External.Validate())
+	for name, p := range l.Models.Providers {
+		add("models.providers."+name, p.validate())
+	}
 	add("hooks", l.Hooks.Validate())
 	add("security.audit", l.Security.Audit.validate())
 	return out
@@ -141,6 +145,17 @@ func (l *Loaded) check() []yamlconf.Issue {
 func (a Agent) validate() []problem.Problem {
 	if a.Workspace != "" && (!filepath.IsAbs(a.Workspace) || filepath.Clean(a.Workspace) != a.Workspace) {
 		return []problem.Problem{{Path: "workspace", Message: "is not an absolute, clean path", Hint: "write it from / without .. or a slash at the end"}}
+	}
+	return nil
+}
+
+func (p ModelProvider) validate() []problem.Problem {
+	if p.BaseURL == "" {
+		return nil
+	}
+	u, err := url.Parse(p.BaseURL)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
+		return []problem.Problem{{Path: "baseUrl", Message: "is not an http or https URL", Hint: "write https://host/path without user or password"}}
 	}
 	return nil
 }

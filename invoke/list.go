@@ -38,3 +38,10 @@ func (r *Runner) Explain(ctx context.Context, req Request) (toolpolicy.Decision,
 	}
 	return c.decide(), c.Policy.Trace(req.Caller, &c.query), nil
 }
+
+// Facts is the session of a request as the policy sees it.
+func (r *Runner) Facts(ctx context.Context, req Request) (toolpolicy.Session, error) {
+	c := &call{Deps: r.deps.Load(), req: req, start: time.Now()}
+	err := c.resolve(ctx)
+	return c.facts, err
+}

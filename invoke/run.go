@@ -89,7 +89,7 @@ func (c *call) resolve(ctx context.Context) error {
 	boxed, readOnly := c.Places.Facts(key.Agent, key.Main())
 	c.facts = toolpolicy.Session{
 		Key: key.String(), Agent: key.Agent, Tenant: c.req.Caller.Tenant(), Sandboxed: boxed, ReadOnly: readOnly,
-		Depth: c.session.Depth, Label: c.session.Label,
+		Depth: c.session.Depth, Label: c.session.Label, Inherited: inherited(c.session.Inherited),
 	}
 	c.query = toolpolicy.Query{Tool: name, Args: c.req.Args, Surface: c.req.Surface, Session: &c.facts}
 	return nil

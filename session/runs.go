@@ -19,6 +19,7 @@ const (
 
 // Run is one piece of work that an agent does for a session.
 type Run struct {
+	Tenant  string    `json:"-"`
 	ID      string    `json:"taskId"`
 	Session string    `json:"childSessionKey"`
 	Parent  string    `json:"requesterSessionKey"`
@@ -61,7 +62,7 @@ func (s *Store) AbandonRuns(ctx context.Context) error {
 
 // Runs lists the runs that a session started since a time, the newest first.
 func (s *Store) Runs(ctx context.Context, tenant, parent string, since time.Time, limit int) ([]Run, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT id, session, parent, label, state, outcome, started, ended FROM runs
+	rows, err := s.db.QueryContext(ctx, `SELECT tenant, id, session, parent, label, state, outcome, started, ended FROM runs
 		WHERE tenant = ? AND parent = ? AND (started >= ? OR state = 'running') ORDER BY started DESC LIMIT ?`,
 		tenant, parent, since.UnixMilli(), limit)
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *Store) Runs(ctx context.Context, tenant, parent string, since time.Time
 
 // Run returns one run of a parent session; a foreign one is ErrNotFound.
 func (s *Store) Run(ctx context.Context, tenant, parent, id string) (Run, error) {
-	row := s.db.QueryRowContext(ctx, `SELECT id, session, parent, label, state, outcome, started, ended FROM runs
+	row := s.db.QueryRowContext(ctx, `SELECT tenant, id, session, parent, label, state, outcome, started, ended FROM runs
 		WHERE tenant = ? AND parent = ? AND id = ?`, tenant, parent, id)
 	return scanRun(row.Scan)
 }
@@ -89,7 +90,7 @@ func (s *Store) Run(ctx context.Context, tenant, parent, id string) (Run, error)
 func scanRun(scan func(...any) error) (Run, error) {
 	var r Run
 	var started, ended int64
-	if err := scan(&r.ID, &r.Session, &r.Parent, &r.Label, &r.State, &r.Outcome, &started, &ended); err != nil {
+	if err := scan(&r.Tenant, &r.ID, &r.Session, &r.Parent, &r.Label, &r.State, &r.Outcome, &started, &ended); err != nil {
 		return r, notFound(err)
 	}
 	r.Started = time.UnixMilli(started)

@@ -1,0 +1,241 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/invoke"
+	"github.com/chitin-sh/chitin/session"
+	"github.com/chitin-sh/chitin/tool"
+	"github.com/chitin-sh/chitin/toolpolicy"
+)
+
+// Corridor takes the model's calls through the rooms.
+type Corridor interface {
+	Run(ctx context.Context, req invoke.Request) invoke.Response
+	Tools(ctx context.Context, req invoke.Request) ([]tool.Spec, error)
+}
+
+// Limits of one turn. Zero means the default.
+type Limits struct {
+	Steps   int           // answers of the model
+	Tokens  int64         // of input and output together
+	Reply   int           // tokens of one answer
+	Timeout time.Duration // of the whole turn
+	Context int           // bytes of history sent to the model
+}
+
+// DefaultLimits are used where a limit is 0.
+var DefaultLimits = Limits{Steps: 40, Tokens: 2_000_000, Reply: 8192, Timeout: 30 * time.Minute, Context: 400_000}
+
+// Or fills what is zero.
+func (l Limits) Or(d Limits) Limits {
+	if l.Steps <= 0 {
+		l.Steps = d.Steps
+	}
+	if l.Tokens <= 0 {
+		l.Tokens = d.Tokens
+	}
+	if l.Reply <= 0 {
+		l.Reply = d.Reply
+	}
+	if l.Timeout <= 0 {
+		l.Timeout = d.Timeout
+	}
+	if l.Context <= 0 {
+		l.Context = d.Context
+	}
+	return l
+}
+
+// Turn is one piece of work for an agent.
+type Turn struct {
+	Caller  gateway.Caller
+	Surface toolpolicy.Surface // agent, subagent, hook, cron
+	Session session.Session
+	Input   string
+	Label   string // integrity of the input; "" trusted
+	Model   string
+	System  string
+	Limits  Limits
+	Delta   func(string) // text as it arrives; may be nil
+}
+
+// Outcome is how a turn ended.
+type Outcome struct {
+	Text  string `json:"text"`
+	Steps int    `json:"steps"`
+	Calls int    `json:"calls"`
+	Usage Usage  `json:"usage"`
+	// Stopped says which budget ended the turn; empty when the model did.
+	Stopped string `json:"stopped,omitempty"`
+}
+
+// Loop runs turns.
+type Loop struct {
+	Corridor Corridor
+	Sessions *session.Store
+	// Provider finds who serves a model; the name is without the provider.
+	Provider func(model string) (p Provider, name string, err error)
+	// Seal wraps text from outside before a model sees it.
+	Seal func(label, text string) string
+
+	locks sync.Map // session → *sync.Mutex: turns of one session follow each other
+}
+
+// ErrNoModel says that no model is configured.
+var ErrNoModel = errors.New("no model is configured: set agents.defaults.model and models.providers")
+
+// Run does one turn. Everything that was said and done is in the session's
+// history before the next step begins.
+func (l *Loop) Run(ctx context.Context, t Turn) (Outcome, error) {
+	t.Limits = t.Limits.Or(DefaultLimits)
+	ctx, cancel := context.WithTimeout(ctx, t.Limits.Timeout)
+	defer cancel()
+	provider, model, err := l.Provider(t.Model)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer l.lock(t.Session)()
+	if err := l.add(ctx, t, session.Message{Role: session.RoleUser, Author: t.Caller.Principal(), Text: t.Input, Label: t.Label}); err != nil {
+		return Outcome{}, err
+	}
+	specs, err := l.Corridor.Tools(ctx, l.request(t))
+	if err != nil {
+		return Outcome{}, err
+	}
+	var out Outcome
+	for {
+		reply, err := l.step(ctx, t, provider, Request{Model: model, System: t.System, Tools: specs, MaxTokens: t.Limits.Reply, Delta: t.Delta})
+		if err != nil {
+			return out, err
+		}
+		out.Steps, out.Text = out.Steps+1, reply.Text
+		out.Usage.Input, out.Usage.Output = out.Usage.Input+reply.Usage.Input, out.Usage.Output+reply.Usage.Output
+		if len(reply.Calls) == 0 {
+			return out, nil
+		}
+		out.Calls += len(reply.Calls)
+		if err := l.answer(ctx, t, specs, reply.Calls); err != nil {
+			return out, err
+		}
+		if out.Stopped = spent(out, t.Limits); out.Stopped != "" {
+			return out, nil
+		}
+	}
+}
+
+func spent(o Outcome, l Limits) string {
+	switch {
+	case o.Steps >= l.Steps:
+		return "steps"
+	case o.Usage.Input+o.Usage.Output >= l.Tokens:
+		return "tokens"
+	}
+	return ""
+}
+
+func (l *Loop) lock(s session.Session) func() {
+	v, _ := l.locks.LoadOrStore(s.Tenant+"\x00"+s.Key.String(), new(sync.Mutex))
+	mu := v.(*sync.Mutex)
+	mu.Lock()
+	return mu.Unlock
+}
+
+func (l *Loop) add(ctx context.Context, t Turn, m session.Message) error {
+	_, err := l.Sessions.Append(ctx, t.Session.Tenant, t.Session.Key.String(), m)
+	return err
+}
+
+func (l *Loop) request(t Turn) invoke.Request {
+	return invoke.Request{Caller: t.Caller, Surface: t.Surface, SessionKey: t.Session.Key.String(), AgentID: t.Session.Key.Agent, Remote: "agent"}
+}
+
+// step asks the model once and keeps its answer.
+func (l *Loop) step(ctx context.Context, t Turn, p Provider, r Request) (Reply, error) {
+	history, _, err := l.Sessions.History(ctx, t.Session.Tenant, t.Session.Key.String(), session.MaxHistory, 0)
+	if err != nil {
+		return Reply{}, err
+	}
+	r.Messages = l.messages(history, t.Limits.Context)
+	reply, err := p.Complete(ctx, r)
+	if err != nil {
+		return Reply{}, err
+	}
+	m := session.Message{Role: session.RoleAssistant, Author: t.Session.Key.Agent, Text: reply.Text}
+	if len(reply.Calls) > 0 {
+		if m.Calls, err = json.Marshal(reply.Calls); err != nil {
+			return Reply{}, fmt.Errorf("the model's calls: %w", err)
+		}
+	}
+	return reply, l.add(ctx, t, m)
+}
+
+// answer runs the model's calls, side by side when all of them only read, and
+// keeps the answers in the order of the calls.
+func (l *Loop) answer(ctx context.Context, t Turn, specs []tool.Spec, calls []Call) error {
+	answers := make([]Answer, len(calls))
+	run := func(i int) { answers[i] = l.call(ctx, t, calls[i]) }
+	if readOnly(specs, calls) {
+		var wg sync.WaitGroup
+		for i := range calls {
+			wg.Go(func() { run(i) })
+		}
+		wg.Wait()
+	} else {
+		for i := range calls {
+			run(i)
+		}
+	}
+	for _, a := range answers {
+		meta, err := json.Marshal(a)
+		if err != nil {
+			return err
+		}
+		if err := l.add(ctx, t, session.Message{Role: session.RoleTool, Author: a.Name, Text: a.Text, Calls: meta}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func readOnly(specs []tool.Spec, calls []Call) bool {
+	safe := map[string]bool{}
+	for _, s := range specs {
+		safe[s.Name] = !s.Traits.Writes && !s.Traits.Control && !s.Traits.Box
+	}
+	for _, c := range calls {
+		if !safe[c.Name] {
+			return false
+		}
+	}
+	return true
+}
+
+// call takes one call through the corridor. A model gets to know that a tool
+// is not available, never why.
+func (l *Loop) call(ctx context.Context, t Turn, c Call) Answer {
+	req := l.request(t)
+	req.Tool, req.Args = c.Name, c.Args
+	if len(req.Args) == 0 || !json.Valid(req.Args) {
+		req.Args = json.RawMessage("{}")
+	}
+	resp := l.Corridor.Run(ctx, req)
+	if resp.Err != nil {
+		return Answer{ID: c.ID, Name: c.Name, Text: resp.Err.Public, Error: true}
+	}
+	a := Answer{ID: c.ID, Name: c.Name}
+	for _, b := range resp.Result.Content {
+		if b.Type == "text" {
+			a.Text += b.Text
+		} else {
+			a.Text += "[" + b.Type + " " + b.MimeType + "]"
+		}
+	}
+	return a
+}
