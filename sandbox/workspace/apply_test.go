@@ -28,7 +28,7 @@ func TestApplyIsAllOrNothing(t *testing.T) {
 			want error
 		}{
 			"changed":     {sandbox.Change{Path: "a2", Data: []byte("x"), Old: []byte("y")}, fs.ErrNotExist},
-			"conflict":    {sandbox.Change{Path: "other", Data: []byte("x"), Old: []byte("stale")}, sandbox.ErrConflict},
+			"conflict":    {sandbox.Change{Path: "other", Data: []byte("x"), Old: []byte("CURRENT")}, sandbox.ErrConflict},
 			"exists":      {sandbox.Change{Path: "other", Data: []byte("x")}, fs.ErrExist},
 			"gone twice":  {sandbox.Change{Path: "never"}, fs.ErrNotExist},
 			"same twice":  {sandbox.Change{Path: "./a", Data: []byte("z"), Old: []byte("1")}, sandbox.ErrConflict},
