@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // JSON writes the report.
@@ -21,13 +22,13 @@ func (rep *Report) JSON(w io.Writer) error {
 func (rep *Report) Text(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	for _, f := range rep.Findings {
-		where := f.File
+		where := plainText(f.File)
 		if f.Line > 0 {
-			where = fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+			where = fmt.Sprintf("%s:%d:%d", where, f.Line, f.Column)
 		}
-		fmt.Fprintf(out, "%-5s %s  %s\n      %s\n", f.Severity, f.Code, where, f.Message)
+		fmt.Fprintf(out, "%-5s %s  %s\n      %s\n", f.Severity, f.Code, where, plainText(f.Message))
 		if f.Fix != "" {
-			fmt.Fprintf(out, "      → %s\n", f.Fix)
+			fmt.Fprintf(out, "      → %s\n", plainText(f.Fix))
 		}
 	}
 	s := rep.Summary
@@ -37,6 +38,17 @@ func (rep *Report) Text(w io.Writer) error {
 	}
 	fmt.Fprintf(out, "; %d in plain text, %d unresolved, %d shadowed, %d copies of stored ones, %d legacy\n", s.Plaintext, s.Unresolved, s.Shadowed, s.StoreResidue, s.Legacy)
 	return out.Flush()
+}
+
+// plainText keeps file and field names that somebody else chose from driving
+// the reader's terminal.
+func plainText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // sarif is the part of the Static Analysis Results Interchange Format 2.1.0

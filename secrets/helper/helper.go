@@ -38,6 +38,7 @@ const (
 // failure is a code of the protocol.
 type failure struct{ code, message string }
 
+// Error is the message.
 func (f failure) Error() string { return f.message }
 
 var errNotFound = failure{protocol.NotFound, "there is no such secret"}
@@ -181,6 +182,7 @@ type limited struct {
 	over bool
 }
 
+// String is what was kept.
 func (l *limited) String() string { return l.buf.String() }
 
 // Write takes all of p and keeps what there is room for.

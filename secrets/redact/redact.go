@@ -82,6 +82,7 @@ func (r *Redactor) Error(err error) error {
 
 type redactedError string
 
+// Error is the redacted text.
 func (e redactedError) Error() string { return string(e) }
 
 // Panic is the text of a recovered panic, without secrets.

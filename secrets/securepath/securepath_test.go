@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,14 +43,18 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestRead(t *testing.T) {
-	type rules = securepath.Rules
-	for _, tc := range []struct {
-		name  string
-		make  func(t *testing.T, dir string) string
-		rules rules
-		want  string // part of the refusal; empty means it is read
-	}{
+// readCase is a path and what becomes of reading it.
+type readCase struct {
+	name  string
+	make  func(t *testing.T, dir string) string
+	rules rules
+	want  string // part of the refusal; empty means it is read
+}
+
+type rules = securepath.Rules
+
+func fileCases() []readCase {
+	return []readCase{
 		{"plain 0600", func(t *testing.T, d string) string { return put(t, d+"/f", 0o600) }, rules{}, ""},
 		{"plain 0400", func(t *testing.T, d string) string { return put(t, d+"/f", 0o400) }, rules{}, ""},
 		{"0644", func(t *testing.T, d string) string { return put(t, d+"/f", 0o644) }, rules{}, "readable by everybody"},
@@ -63,6 +68,11 @@ func TestRead(t *testing.T) {
 			must(t, os.Link(f, d+"/g"))
 			return d + "/g"
 		}, rules{}, "hard links"},
+	}
+}
+
+func linkCases() []readCase {
+	return []readCase{
 		{"symlink refused", func(t *testing.T, d string) string {
 			must(t, os.Symlink(put(t, d+"/f", 0o600), d+"/l"))
 			return d + "/l"
@@ -87,6 +97,11 @@ func TestRead(t *testing.T) {
 		{"device", func(_ *testing.T, _ string) string { return "/dev/null" }, rules{ReadableBy: securepath.All}, "not a regular file"},
 		{"relative", func(_ *testing.T, _ string) string { return "f" }, rules{}, "absolute"},
 		{"file as directory", func(t *testing.T, d string) string { return put(t, d+"/f", 0o600) + "/x" }, rules{}, "not a directory"},
+	}
+}
+
+func parentCases() []readCase {
+	return []readCase{
 		{"group-writable parent", func(t *testing.T, d string) string {
 			must(t, os.Mkdir(d+"/open", 0o700))
 			f := put(t, d+"/open/f", 0o600)
@@ -113,7 +128,11 @@ func TestRead(t *testing.T) {
 			return d + "/alias/f"
 		}, rules{}, "others may write"},
 		{"too large", func(t *testing.T, d string) string { return put(t, d+"/f", 0o600) }, rules{MaxBytes: 3}, "larger than"},
-	} {
+	}
+}
+
+func TestRead(t *testing.T) {
+	for _, tc := range slices.Concat(fileCases(), linkCases(), parentCases()) {
 		t.Run(tc.name, func(t *testing.T) {
 			data, err := securepath.Read(t.Context(), tc.make(t, home(t)), tc.rules)
 			switch {
