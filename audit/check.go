@@ -178,8 +178,10 @@ type Example struct {
 	// Files are made below the root, 0600 in 0700 directories; Modes change
 	// them afterwards ("state", "config" or a path), Links are made first.
 	Files, Links map[string]string
-	Dirs         []string
-	Modes        map[string]uint32
+	// More makes further files, for worlds that are too large to be kept.
+	More  func() map[string]string
+	Dirs  []string
+	Modes map[string]uint32
 	// StateName and ConfigLink change the layout: another name for the state
 	// directory, a configuration that is a symbolic link.
 	StateName             string

@@ -108,6 +108,9 @@ func (s *Subject) dress(c *Check, h Hit) Finding {
 	if f.Detail == "" {
 		f.Detail = c.Why
 	}
+	if strings.HasPrefix(f.Remediation, "Nothing to do") {
+		f.Remediation = ""
+	}
 	f.Location = s.locate(h)
 	return f
 }

@@ -3,6 +3,7 @@
 package audittest
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -81,10 +82,14 @@ func layout(t testing.TB, root string, kind audit.Kind, e audit.Example) map[str
 	for _, d := range e.Dirs {
 		must(os.MkdirAll(filepath.Join(root, d), 0o700))
 	}
-	for _, f := range keys(e.Files) {
+	files := maps.Clone(e.Files)
+	if e.More != nil {
+		files = e.More()
+	}
+	for _, f := range keys(files) {
 		p := filepath.Join(root, f)
 		must(os.MkdirAll(filepath.Dir(p), 0o700))
-		must(os.WriteFile(p, []byte(fill(e.Files[f])), 0o600))
+		must(os.WriteFile(p, []byte(fill(files[f])), 0o600))
 	}
 	for _, l := range keys(e.Links) {
 		p := filepath.Join(root, l)

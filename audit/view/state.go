@@ -1,7 +1,10 @@
 package view
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/chitin-sh/chitin/audit"
 	"github.com/chitin-sh/chitin/audit/tree"
@@ -9,15 +12,19 @@ import (
 
 type rowsKey struct{}
 
-// Row is a JSON document of the peer's state database.
-func Row(s *audit.Subject, key string) *audit.Node {
-	rows := audit.Memo(s, rowsKey{}, func() map[string]string {
+// rows reads the state database once a run.
+func rows(s *audit.Subject) map[string]string {
+	return audit.Memo(s, rowsKey{}, func() map[string]string {
 		if s.Rows == nil {
 			return nil
 		}
 		return s.Rows()
 	})
-	text, ok := rows[key]
+}
+
+// Row is a JSON document of the peer's state database.
+func Row(s *audit.Subject, key string) *audit.Node {
+	text, ok := rows(s)[key]
 	if !ok {
 		return nil
 	}
@@ -34,7 +41,10 @@ type approvalsKey struct{}
 // from the older file.
 func Approvals(s *audit.Subject) *audit.Node {
 	return audit.Memo(s, approvalsKey{}, func() *audit.Node {
-		for _, key := range []string{"exec.approvals", "execApprovals", "exec-approvals", "current"} {
+		for _, key := range slices.Sorted(maps.Keys(rows(s))) {
+			if !strings.Contains(strings.ToLower(key), "approval") {
+				continue
+			}
 			if n := Row(s, key); n.Get("agents").Set() || n.Get("defaults").Set() {
 				return n
 			}

@@ -8,16 +8,13 @@ import (
 	"github.com/chitin-sh/chitin/audit/view"
 )
 
-// placeholder reports a value that stands for no secret at all.
-func placeholder(c view.Secret, override string) bool {
-	text := c.Value
-	if override == "" {
-		if !c.Raw.Is(audit.String) || c.Raw.Unresolved() {
-			return false
-		}
-		text = strings.TrimSpace(c.Raw.Str)
+// placeholder reports a value that stands for no secret at all: the one in
+// force, or a blank one that nothing else replaces.
+func placeholder(c view.Secret) bool {
+	if c.Value != "" {
+		return c.Value == "undefined" || c.Value == "null"
 	}
-	return text == "" || text == "undefined" || text == "null"
+	return c.Raw.Is(audit.String) && !c.Raw.Unresolved() && strings.TrimSpace(c.Raw.Str) == ""
 }
 
 func short(c view.Secret) bool { return c.Value != "" && len([]rune(c.Value)) < 24 }
@@ -32,9 +29,9 @@ func credentials() []audit.Check {
 			Refs:   []string{"CWE-1392", "CWE-798"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				g := view.OfGateway(s)
-				return kit.If(g.Mode == "token" && placeholder(g.Token, s.Auth.Token), "gateway.auth.token", "The gateway's token is a word that stands for no value.")
+				return kit.If(g.Mode == "token" && placeholder(g.Token), "gateway.auth.token", "The gateway's token is a word that stands for no value.")
 			},
-			Fires: kit.Cfg(`{gateway:{auth:{mode:"token",token:"   "}}}`, `{gateway:{auth:{token:"undefined"}}}`),
+			Fires: kit.Join(kit.Cfg(`{gateway:{auth:{mode:"token",token:"   "}}}`, `{gateway:{auth:{token:"undefined"}}}`), []audit.Example{{Config: `{}`, Env: map[string]string{"OPENCLAW_GATEWAY_TOKEN": "null"}}}),
 			Quiet: kit.Cfg(`{gateway:{auth:{token:"`+long+`"}}}`, `{}`, `{gateway:{auth:{mode:"none",token:"null"}}}`),
 		},
 		{
@@ -45,7 +42,7 @@ func credentials() []audit.Check {
 			Refs:   []string{"CWE-1392", "CWE-798"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				g := view.OfGateway(s)
-				return kit.If(g.Mode == "password" && placeholder(g.Password, s.Auth.Password), "gateway.auth.password", "The gateway's password is a word that stands for no value.")
+				return kit.If(g.Mode == "password" && placeholder(g.Password), "gateway.auth.password", "The gateway's password is a word that stands for no value.")
 			},
 			Fires: kit.Cfg(`{gateway:{auth:{mode:"password",password:"null"}}}`),
 			Quiet: kit.Cfg(`{gateway:{auth:{mode:"password",password:"`+long+`"}}}`, `{gateway:{auth:{mode:"token",password:""}}}`),
@@ -58,7 +55,7 @@ func credentials() []audit.Check {
 			Refs:   []string{"CWE-521"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				g := view.OfGateway(s)
-				return kit.If(g.Mode == "token" && short(g.Token) && !placeholder(view.Secret{Value: g.Token.Value}, "x"), "gateway.auth.token",
+				return kit.If(g.Mode == "token" && short(g.Token) && !placeholder(g.Token), "gateway.auth.token",
 					"gateway auth token is %d chars; use 24 or more random ones.", len([]rune(g.Token.Value)))
 			},
 			Fires: kit.Join(kit.Cfg(`{gateway:{auth:{token:"short-token"}}}`), []audit.Example{{Config: `{}`, Env: map[string]string{"OPENCLAW_GATEWAY_TOKEN": "short"}}, {Config: `{}`, Auth: audit.AuthOverride{Mode: "token", Token: "tiny"}}}),
@@ -73,7 +70,7 @@ func credentials() []audit.Check {
 			Run: func(s *audit.Subject) []audit.Hit {
 				g := view.OfGateway(s)
 				hashed := s.Kind == audit.Own && strings.HasPrefix(g.Password.Value, "$argon2")
-				return kit.If(g.Mode == "password" && short(g.Password) && !hashed && !placeholder(view.Secret{Value: g.Password.Value}, "x"), "gateway.auth.password",
+				return kit.If(g.Mode == "password" && short(g.Password) && !hashed && !placeholder(g.Password), "gateway.auth.password",
 					"gateway auth password is %d chars; use 24 or more.", len([]rune(g.Password.Value)))
 			},
 			Fires: kit.Cfg(`{gateway:{auth:{mode:"password",password:"letmein"}}}`, `{gateway:{auth:{password:"letmein"}}}`),

@@ -163,7 +163,7 @@ func pluginCode() []audit.Check {
 				}
 				return out
 			},
-			Fires: world(`{}`, whole()), Quiet: world(`{}`, harmless),
+			Fires: []audit.Example{{Config: `{}`, More: func() map[string]string { return plugin(whole(), manifest) }}}, Quiet: world(`{}`, harmless),
 		},
 	}
 }
@@ -200,7 +200,9 @@ func skillCode() []audit.Check {
 				}
 				return out
 			},
-			Fires: skill("run.js", whole()), Quiet: skill("run.js", "console.log(1)"),
+			Fires: []audit.Example{{Config: skill("", "")[0].Config, More: func() map[string]string {
+				return map[string]string{"ws/skills/bad/SKILL.md": "x", "ws/skills/bad/run.js": whole()}
+			}}}, Quiet: skill("run.js", "console.log(1)"),
 		},
 	}
 }

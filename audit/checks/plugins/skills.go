@@ -106,13 +106,18 @@ func walk(s *audit.Subject) walked {
 	})
 }
 
+// many are more skills than are looked at.
+func many() map[string]string {
+	out := map[string]string{}
+	for i := 0; i <= maxSkillFiles; i++ {
+		out["ws/skills/"+strings.Repeat("a", 1+i%40)+strings.Repeat("b", i/40)+"/SKILL.md"] = "x"
+	}
+	return out
+}
+
 // Workspace lists the checks of skills in workspaces.
 func Workspace() []audit.Check {
 	ws := `{agents:{defaults:{workspace:"@ROOT@/ws"}}}`
-	many := map[string]string{}
-	for i := 0; i <= maxSkillFiles; i++ {
-		many["ws/skills/"+strings.Repeat("a", 1+i%40)+strings.Repeat("b", i/40)+"/SKILL.md"] = "x"
-	}
 	return []audit.Check{
 		{
 			ID: "skills.workspace.symlink_escape", Layer: layer, On: audit.OpenClaw, Severity: "warn", Title: "Workspace skill files resolve outside the workspace root",
@@ -138,7 +143,7 @@ func Workspace() []audit.Check {
 				}
 				return []audit.Hit{{File: out[0], Detail: audit.Bullets("Not looked at in full:", out)}}
 			},
-			Fires: []audit.Example{{Config: ws, Files: many}}, Quiet: []audit.Example{{Config: ws, Files: map[string]string{"ws/skills/good/SKILL.md": "x"}}},
+			Fires: []audit.Example{{Config: ws, More: many}}, Quiet: []audit.Example{{Config: ws, Files: map[string]string{"ws/skills/good/SKILL.md": "x"}}},
 		},
 	}
 }
