@@ -66,22 +66,52 @@ func (d *Detector) scanner() *scanner {
 	return newScanner(m)
 }
 
-// Scan reads text and says what it found. Families and spans are those of a
-// flagged text; spans are in order and at most 64.
+// Scan reads text, and what it decodes to, and says what it found. Families
+// and spans are those of a flagged text; spans are in order and at most 64.
 func (d *Detector) Scan(text string) Report {
 	s := d.scanner()
 	defer d.pool.Put(s)
-	s.run(text, nil)
-	r := Report{Score: s.model.score(s.model.odds(s.best, s.chunks))}
 	threshold := 0.5
 	if d.cfg.Threshold > 0 {
 		threshold = d.cfg.Threshold
 	}
-	r.Flagged = r.Score >= threshold
-	if r.Flagged {
+	s.run(text, nil)
+	r := s.report(threshold, 0)
+	if s.lex.seen.any() || s.turned != (rotCount{}) {
+		s.decoded(text, threshold, &r, 1)
+	}
+	return r
+}
+
+// report is what the last run found.
+func (s *scanner) report(threshold, bonus float64) Report {
+	r := Report{Score: s.model.score(s.model.odds(s.best, s.chunks, s.plain()) + bonus)}
+	if r.Flagged = r.Score >= threshold; r.Flagged {
 		s.explain(&r)
 	}
 	return r
+}
+
+// decoded scans what the text of the last run decodes to, and raises r if any
+// of it is worse.
+func (s *scanner) decoded(text string, threshold float64, r *Report, depth int) {
+	for _, l := range layers(text, s.lex.seen, s.turned) {
+		s.run(l.text, nil)
+		in := s.report(threshold, codedBonus)
+		if depth < maxLayers && (s.lex.seen.any() || s.turned != (rotCount{})) {
+			s.decoded(l.text, threshold, &in, depth+1)
+		}
+		if !in.Flagged || in.Score <= r.Score && r.Flagged {
+			continue
+		}
+		r.Flagged, r.Score = true, max(r.Score, in.Score)
+		for _, sp := range in.Spans {
+			sp.Start, sp.End = l.back(sp.Start, sp.End)
+			r.Spans = append(r.Spans, sp)
+		}
+		r.Families = append(append(r.Families, in.Families...), Encoded)
+		r.tidy()
+	}
 }
 
 // explain adds what fired to the report of a flagged text.
@@ -95,12 +125,17 @@ func (s *scanner) explain(r *Report) {
 	if len(r.Spans) == 0 {
 		r.Spans = []Span{{s.from, s.to, "model", Paraphrase, Medium}}
 	}
+	r.tidy()
+}
+
+// tidy sorts spans and families and drops what is there twice.
+func (r *Report) tidy() {
 	slices.SortFunc(r.Spans, func(a, b Span) int { return cmp.Or(a.Start-b.Start, a.End-b.End, strings.Compare(a.Rule, b.Rule)) })
 	r.Spans = slices.Compact(r.Spans)
+	r.Spans = r.Spans[:min(len(r.Spans), maxSpans)]
 	for _, sp := range r.Spans {
-		if !slices.Contains(r.Families, sp.Family) {
-			r.Families = append(r.Families, sp.Family)
-		}
+		r.Families = append(r.Families, sp.Family)
 	}
 	slices.Sort(r.Families)
+	r.Families = slices.Compact(r.Families)
 }

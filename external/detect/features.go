@@ -13,8 +13,9 @@ var Windows = []int{1, 2, window}
 func Norm(n int) float64 { return 4 / math.Sqrt(float64(n)+6) }
 
 // Features are the slots of the features of every chunk of text, a chunk being
-// a few words, where the chunks start, and how many tokens they have.
-func Features(text string) (chunks [][]uint32, starts, tokens []int) {
+// a few words, where the chunks start, how many tokens they
+// have, and how many high rules fired that need not be weighed.
+func Features(text string) (chunks [][]uint32, starts, tokens []int, plain int) {
 	s := newScanner(blank)
 	var row []uint32
 	s.tap = func(slot uint32) { row = append(row, slot) }
@@ -24,7 +25,7 @@ func Features(text string) (chunks [][]uint32, starts, tokens []int) {
 		tokens = append(tokens, s.counts[(s.chunks-1)%window])
 		row = nil
 	})
-	return chunks, starts, tokens
+	return chunks, starts, tokens, s.plain()
 }
 
 // blank is a model of no opinion.

@@ -39,6 +39,11 @@ type codes struct {
 	listAt  int  // where a list of numbers began, +1
 }
 
+// any reports whether the text is worth decoding.
+func (c *codes) any() bool {
+	return c.escaped >= minEscaped || c.long > 0 || c.spaced || c.tags || c.listAt > 0
+}
+
 const (
 	offset32 = 2166136261
 	prime32  = 16777619

@@ -23,14 +23,15 @@ type Model struct {
 	W         string  // 2^modelBits weights, int8 each
 	Scale     float64 // of a weight, in log-odds
 	Bias      float64 // log-odds of an empty window
+	Plain     float64 // log-odds for a high rule that fired where attacks are not talked about
 	Length    float64 // log-odds off for each doubling of a text's length
 	Threshold float64 // log-odds from which a text is flagged
 	Slope     float64 // from log-odds above the threshold to those of the score
 }
 
 const (
-	modelMagic  = "CHITINW2"
-	modelFloats = 5
+	modelMagic  = "CHITINW3"
+	modelFloats = 6
 )
 
 // ParseModel reads a model as Bytes writes it. The weights are not copied.
@@ -42,8 +43,8 @@ func ParseModel(s string) (*Model, error) {
 	f := func(i int) float64 {
 		return math.Float64frombits(binary.LittleEndian.Uint64([]byte(s[len(modelMagic)+8*i:][:8])))
 	}
-	m := &Model{W: s[head:], Scale: f(0), Bias: f(1), Length: f(2), Threshold: f(3), Slope: f(4)}
-	if !(m.Scale > 0 && m.Slope > 0) || math.IsNaN(m.Bias+m.Length+m.Threshold) {
+	m := &Model{W: s[head:], Scale: f(0), Bias: f(1), Plain: f(2), Length: f(3), Threshold: f(4), Slope: f(5)}
+	if !(m.Scale > 0 && m.Slope > 0) || math.IsNaN(m.Bias+m.Plain+m.Length+m.Threshold) {
 		return nil, fmt.Errorf("model has no scale")
 	}
 	return m, nil
@@ -52,7 +53,7 @@ func ParseModel(s string) (*Model, error) {
 // Bytes is the model as a file.
 func (m *Model) Bytes() []byte {
 	b := []byte(modelMagic)
-	for _, f := range []float64{m.Scale, m.Bias, m.Length, m.Threshold, m.Slope} {
+	for _, f := range []float64{m.Scale, m.Bias, m.Plain, m.Length, m.Threshold, m.Slope} {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
 	}
 	return append(b, m.W...)
@@ -93,19 +94,22 @@ func slots(w *tok, b, t, q, k uint32) (f [5]uint32, n int) {
 	return f, 5
 }
 
-// ruleSlot is the feature of a rule's hit.
-func ruleSlot(id string) uint32 {
+// patternSlot is the feature of a pattern's hit. It does not depend on the
+// pattern's place among the others.
+func patternSlot(id, text string) uint32 {
 	h := uint32(offset32)
-	for i := 0; i < len(id); i++ {
-		h = (h ^ uint32(id[i])) * prime32
+	for _, part := range [...]string{id, text} {
+		for i := 0; i < len(part); i++ {
+			h = (h ^ uint32(part[i])) * prime32
+		}
 	}
 	return slot(h, kindRule)
 }
 
 // odds are the log-odds of a text of so many chunks whose heaviest window has
-// the given normalised sum of weights.
-func (m *Model) odds(sum float64, chunks int) float64 {
-	return m.Bias + m.Scale*sum - m.Length*math.Log2(float64(max(1, chunks)))
+// the given normalised sum of weights, and in which so many high rules fired.
+func (m *Model) odds(sum float64, chunks, plain int) float64 {
+	return m.Bias + m.Scale*sum + m.Plain*float64(plain) - m.Length*math.Log2(float64(max(1, chunks)))
 }
 
 // score is the probability of log-odds: a half at the threshold.

@@ -53,6 +53,7 @@ const endBits = 15
 
 type pattern struct {
 	rule      int
+	text      string
 	length    int // elements
 	lineStart bool
 }
@@ -65,7 +66,7 @@ type element struct {
 }
 
 var compiled = sync.OnceValue(func() *program {
-	p, err := compile(Rules())
+	p, err := compile(append(Rules(), contextRules...))
 	if err != nil {
 		panic("detect: " + err.Error()) // the rule list is part of the program; a test compiles it
 	}
@@ -102,7 +103,7 @@ func compile(rules []Rule) (*program, error) {
 }
 
 func (p *program) add(rule int, text string, index map[uint32]int) error {
-	pat := pattern{rule: rule}
+	pat := pattern{rule: rule, text: text}
 	fields := strings.Fields(strings.TrimPrefix(text, "^"))
 	lastField := len(fields) - 1
 	pat.lineStart = strings.HasPrefix(text, "^")

@@ -174,3 +174,28 @@ var otherRules = []Rule{
 		Quiet: []string{"the weather is fine"},
 	},
 }
+
+// discussion is the family of words that those use who write about attacks
+// rather than attack. It is counted, never reported.
+const discussion Family = "discussion"
+
+// Families of words that are common ones turned around. Counted, not reported.
+const (
+	turnedRot  Family = "rot13"
+	turnedBack Family = "backwards"
+)
+
+var contextRules = []Rule{
+	{
+		ID: "context-security", Family: discussion, Severity: Low,
+		Patterns: []string{"attack|attacks|attacker|attackers|adversary|injection|injections|jailbreaks|jailbreaking|vulnerability|vulnerabilities|mitigation|mitigations|mitigate|adversarial|malicious|threat|threats|defend|defenses|defences|detect|detection|detector|phishing|exploit|exploits|owasp|mitre|cve|payloads|untrusted|sanitize|sanitise|sanitization|security"},
+	},
+	{
+		ID: "context-rot13", Family: turnedRot, Severity: Low,
+		Patterns: []string{"vtaber|qvfertneq|sbetrg|cerivbhf|cevbe|vafgehpgvbaf|vafgehpgvba|flfgrz|cebzcg|erirny|gur|naq|lbhe|lbh|nyy|cnffjbeq|frperg|gryy|fnl|cevag|rirelguvat|nobir|ehyrf|abj|guvf"},
+	},
+	{
+		ID: "context-backwards", Family: turnedBack, Severity: Low,
+		Patterns: []string{"erongi|drageersid|tegrof|suoiverp|roirp|snoitcurtsni|noitcurtsni|metsys|tpmorp|laever|eht|dna|ruoy|uoy|lla|drowssap|terces|llet|tnirp|gnihtyreve|evoba|selur|siht"},
+	},
+}

@@ -1,6 +1,9 @@
 package detect
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 const (
 	batch     = 256 // tokens cut at a time
@@ -13,7 +16,7 @@ const (
 type scanner struct {
 	prog  *program
 	model *Model
-	slots []uint32 // by rule
+	slots []uint32 // by pattern
 	lex   lexer
 	buf   [batch]tok
 	hist  [3]tok // the last tokens, newest first
@@ -22,6 +25,10 @@ type scanner struct {
 	pos   int        // tokens seen, counted on over scans
 	state []progress // by element
 	hits  []match
+
+	strong uint64 // the high rules that fired
+	talk   int    // words of those who write about attacks
+	turned rotCount
 
 	sum    int         // weights of the chunk so far
 	ring   [window]int // sums of the last chunks
@@ -41,9 +48,9 @@ type match struct{ pat, start, end int }
 
 func newScanner(m *Model) *scanner {
 	p := compiled()
-	s := &scanner{prog: p, model: m, state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.rules))}
-	for i, r := range p.rules {
-		s.slots[i] = ruleSlot(r.ID)
+	s := &scanner{prog: p, model: m, state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.pats))}
+	for i, pat := range p.pats {
+		s.slots[i] = patternSlot(p.rules[pat.rule].ID, pat.text)
 	}
 	return s
 }
@@ -57,6 +64,7 @@ func (s *scanner) reset(text string) {
 	}
 	s.lex = lexer{s: text}
 	s.hits, s.hist, s.b, s.t = s.hits[:0], [3]tok{}, 0, 0
+	s.strong, s.talk, s.turned = 0, 0, rotCount{}
 	s.sum, s.chunks, s.best, s.from, s.to = 0, 0, math.Inf(-1), 0, 0
 }
 
@@ -134,6 +142,15 @@ func (s *scanner) close(n, end int) {
 	}
 }
 
+// plain is how many high rules fired, up to two, in a text that does not talk
+// about attacks: what a rule names for certain need not be weighed.
+func (s *scanner) plain() int {
+	if s.talk >= 3 {
+		return 0
+	}
+	return min(2, bits.OnesCount64(s.strong))
+}
+
 // norms is Norm of the sizes a window can have.
 var norms = func() (t [window*chunkSize + 1]float64) {
 	for n := range t {
@@ -177,7 +194,21 @@ func (s *scanner) step(text string, e element, n int, w *tok) {
 		return
 	}
 	pat := &s.prog.pats[e.pat]
-	x := s.slots[pat.rule]
+	switch s.prog.rules[pat.rule].Family {
+	case discussion:
+		s.talk++
+		return
+	case turnedRot:
+		s.turned.rot++
+		return
+	case turnedBack:
+		s.turned.back++
+		return
+	}
+	if s.prog.rules[pat.rule].Severity == High {
+		s.strong |= 1 << pat.rule
+	}
+	x := s.slots[e.pat]
 	s.sum += int(int8(s.model.W[x]))
 	if s.tap != nil {
 		s.tap(x)

@@ -66,7 +66,7 @@ type Text struct {
 }
 
 // stepper folds the unit of s at i: the bytes it becomes and how many it eats
-// (at least one). It depends on nothing before i, so a map can be rebuilt from
+// (at least one). It depends on nothing but s and i, so a map can be rebuilt from
 // any unit's start.
 type stepper func(buf []byte, s string, i int) ([]byte, int)
 

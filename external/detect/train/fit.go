@@ -11,12 +11,12 @@ import (
 
 // params are the knobs of a fit.
 type params struct {
-	epochs, runs, warm, minDocs, minGroups, carriers    int
-	rate, l2, drop, mixed, context, own, benign, length float64
+	epochs, runs, warm, minDocs, minGroups, carriers           int
+	rate, l2, drop, mixed, context, own, benign, length, plain float64
 }
 
 func defaults() params {
-	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 3, length: 0.15, carriers: 2500, rate: 0.15, l2: 1e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.3, benign: 1}
+	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 3, length: 0.15, plain: 1, carriers: 2500, rate: 0.15, l2: 6e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.3, benign: 1}
 }
 
 // learner is a logistic model over the heaviest window of each text, fitted by
@@ -140,7 +140,7 @@ func (l *learner) best(d *doc) (from, to int, odds float64) {
 			}
 		}
 	}
-	return from, to, top + l.bias - l.p.length*math.Log2(float64(len(d.windows)))
+	return from, to, top + l.bias + l.p.plain*float64(d.plain) - l.p.length*math.Log2(float64(len(d.windows)))
 }
 
 // learn moves the weights of the heaviest window of d, and for a harmless text
@@ -169,7 +169,7 @@ func (l *learner) update(d *doc, from, to int, rate float64) {
 		}
 	}
 	norm := detect.Norm(tokens)
-	odds := l.bias + sum*norm
+	odds := l.bias + sum*norm + l.p.plain*float64(d.plain)
 	y := 0.0
 	if d.Injection {
 		y = 1

@@ -24,6 +24,7 @@ type doc struct {
 	weight           float64
 	windows          [][]uint32 // features by chunk
 	starts, tokens   []int      // of chunks
+	plain            int
 	text             string
 }
 
@@ -45,6 +46,7 @@ func main() {
 	flag.Float64Var(&p.length, "length", p.length, "log-odds off for each doubling of a text's length")
 	flag.IntVar(&p.runs, "runs", p.runs, "runs that are averaged")
 	flag.IntVar(&p.warm, "warm", p.warm, "passes before long attacks are learned")
+	flag.Float64Var(&p.plain, "plain", p.plain, "log-odds for a high rule that fired where attacks are not talked about")
 	flag.IntVar(&p.carriers, "carriers", p.carriers, "own pages made of several texts")
 	flag.IntVar(&p.minDocs, "min-docs", p.minDocs, "texts a feature must be in")
 	flag.IntVar(&p.minGroups, "min-groups", p.minGroups, "sources a feature must be in")
@@ -92,7 +94,7 @@ func load(paths []string, p params) (docs []doc, err error) {
 			case r.Tier == "contextual":
 				d.weight = p.context
 			}
-			d.windows, d.starts, d.tokens = detect.Features(r.Text)
+			d.windows, d.starts, d.tokens, d.plain = detect.Features(r.Text)
 			docs = append(docs, d)
 		}
 		if err := sc.Err(); err != nil {

@@ -166,7 +166,7 @@ func ownDocs(p params) []doc {
 		if s.tier == "contextual" {
 			d.weight = p.context
 		}
-		d.windows, d.starts, d.tokens = detect.Features(text)
+		d.windows, d.starts, d.tokens, d.plain = detect.Features(text)
 		docs = append(docs, d)
 		switch s.tier {
 		case "-":

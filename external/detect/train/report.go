@@ -256,7 +256,7 @@ func (l *learner) quantise(threshold, slope float64) *detect.Model {
 	for _, v := range l.w {
 		top = max(top, math.Abs(float64(v)))
 	}
-	m := &detect.Model{Scale: min(top, 4) / 127, Bias: l.bias, Length: l.p.length, Threshold: threshold, Slope: slope}
+	m := &detect.Model{Scale: min(top, 4) / 127, Bias: l.bias, Plain: l.p.plain, Length: l.p.length, Threshold: threshold, Slope: slope}
 	if m.Scale == 0 {
 		m.Scale = 1
 	}
