@@ -56,7 +56,12 @@ var _ sandbox.Backend = (*Backend)(nil)
 func New(o Options) *Backend {
 	b := &Backend{opts: o}
 	b.tree = sync.OnceValues(func() (*cgroup.Tree, error) { return cgroup.Detect(namespace.TreeName(o.StateDir) + "-gvisor") })
-	b.version = sync.OnceValue(func() string { return version(o.Runsc) })
+	b.version = sync.OnceValue(func() string {
+		if v, ok := b.remembered(); ok {
+			return v
+		}
+		return version(o.Runsc)
+	})
 	b.probe = sync.OnceValue(b.look)
 	return b
 }

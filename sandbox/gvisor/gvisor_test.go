@@ -3,131 +3,124 @@
 package gvisor
 
 import (
-	"bytes"
 	"context"
-	"fmt"
+	"encoding/json"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/chitin-sh/chitin/sandbox"
-	"github.com/chitin-sh/chitin/sandbox/namespace/launch"
-	"github.com/chitin-sh/chitin/sandbox/supervisor"
+	"github.com/chitin-sh/chitin/sandbox/embedded/embeddedtest"
+	"github.com/chitin-sh/chitin/sandbox/sandboxtest"
 )
 
-func TestMain(m *testing.M) {
-	supervisor.MaybeRun()
-	launch.MaybeRun()
-	os.Exit(m.Run())
-}
-
-// runscPathForTest is CHITIN_RUNSC or what make runsc built, and builds it when
-// it is absent.
-func runscPathForTest(t testing.TB) string {
-	t.Helper()
-	if p := os.Getenv("CHITIN_RUNSC"); p != "" {
-		return p
-	}
-	built.Do(func() {
-		out, err := exec.Command("../../scripts/build-runsc").CombinedOutput()
-		if err != nil {
-			buildErr = fmt.Errorf("build runsc: %w: %s", err, out)
-		}
-	})
-	if buildErr != nil {
-		t.Fatal(buildErr)
-	}
-	p, err := filepath.Abs("../../bin/runsc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-var (
-	built    sync.Once
-	buildErr error
-)
-
-// backend is a backend whose program is this test binary.
 func backend(t testing.TB) *Backend {
 	t.Helper()
-	b := New(Options{StateDir: t.TempDir(), Program: os.Executable, Runsc: runscPathForTest(t)})
+	b := New(Options{StateDir: t.TempDir(), Program: embeddedtest.Program, Runsc: embeddedtest.Runsc(t)})
 	if st := b.Status(context.Background()); !st.Available {
 		t.Fatalf("not available: %s", st.Reason)
 	}
 	return b
 }
 
-// request asks for a box with the default limits on a new workspace.
-func request(t testing.TB, id, access string) sandbox.Request {
-	t.Helper()
-	dir := t.TempDir()
-	ws := filepath.Join(dir, "ws")
-	if err := os.Mkdir(ws, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	spec, err := sandbox.BuildSpec(sandbox.Config{WorkspaceAccess: access}, Name, ws, nil)
+func TestConformance(t *testing.T) {
+	sandboxtest.Suite{New: func(t testing.TB, state string) sandbox.Backend {
+		return New(Options{StateDir: state, Program: embeddedtest.Program, Runsc: embeddedtest.Runsc(t)})
+	}}.Run(t)
+}
+
+// The kernel that answers must be gVisor's, not the host's.
+func TestKernelIsNotTheHosts(t *testing.T) {
+	b := backend(t)
+	box := embeddedtest.Create(t, b, embeddedtest.Request(t, b, "kernel", "none"))
+	inside, _ := embeddedtest.Run(t, box, "cat /proc/version; uname -r")
+	host, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if os.Getuid() == 0 {
-		if err := os.Chown(ws, sandbox.DefaultUID, sandbox.DefaultUID); err != nil {
+	if strings.Contains(inside, strings.TrimSpace(string(host))) || !strings.Contains(inside, "gvisor") {
+		t.Errorf("inside: %q", inside)
+	}
+	if i := box.Info(); i.Tier != string(sandbox.TierGVisor) || i.Backend != Name {
+		t.Errorf("%+v", i)
+	}
+}
+
+func TestOrphansLeaveNoZombie(t *testing.T) {
+	b := backend(t)
+	box := embeddedtest.Create(t, b, embeddedtest.Request(t, b, "orphans", "none"))
+	out, x := embeddedtest.Run(t, box, `i=0; while [ $i -lt 1000 ]; do (true &) ; i=$((i+1)); done; sleep 0.5; grep -l '^State:.Z' /proc/[0-9]*/status; true`)
+	if x.Code != 0 || strings.Contains(out, "/proc/") {
+		t.Errorf("zombies after 1000 orphans: %q %+v", out, x)
+	}
+}
+
+func TestFindRunsc(t *testing.T) {
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"plain": 0o644, "everybody": 0o777, "good": 0o755} {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte("#!/bin/sh\n"), mode); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.Chmod(p, mode); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := find(p); (err == nil) != (name == "good") {
+			t.Errorf("%s: %q %v", name, got, err)
+		}
 	}
-	return sandbox.Request{ID: id, Spec: spec, Dir: dir, Owner: sandbox.Owner{Tenant: "t", Scope: "agent", Key: id}}
+	for _, p := range []string{"runsc", "./runsc", filepath.Join(dir, "absent"), dir} {
+		if got, err := find(p); err == nil {
+			t.Errorf("%q accepted as %q", p, got)
+		}
+	}
 }
 
-func create(t testing.TB, b *Backend, r sandbox.Request) sandbox.Box {
-	t.Helper()
-	box, err := b.Create(context.Background(), r)
+func TestWithoutRunsc(t *testing.T) {
+	b := New(Options{StateDir: t.TempDir(), Program: embeddedtest.Program, Runsc: "/nonexistent/runsc"})
+	if st := b.Status(context.Background()); st.Available || st.Reason == "" {
+		t.Errorf("%+v", st)
+	}
+	if _, err := b.Create(context.Background(), embeddedtest.Request(t, b, "x", "none")); !errors.Is(err, sandbox.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}
+
+// What runsc is told must hold back everything, whatever the spec.
+func TestBundle(t *testing.T) {
+	b := New(Options{StateDir: t.TempDir(), Program: embeddedtest.Program})
+	r := embeddedtest.Request(t, b, "bundle", "ro")
+	bp, _, err := draw(r.Spec, "/sup", "/opt/runsc", "nonce", true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = box.Close(context.Background()) })
-	return box
-}
-
-func output(t testing.TB, box sandbox.Box, argv ...string) (string, sandbox.Exit) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Second)
-	defer cancel()
-	var out bytes.Buffer
-	p, err := box.Start(ctx, sandbox.Cmd{Argv: argv, Stdout: &out, Stderr: &out})
-	if err != nil {
-		t.Fatal(err)
+	var spec specs.Spec
+	for _, f := range bp.View.Files {
+		if f.Path == bundleDir+"/config.json" {
+			if err := json.Unmarshal([]byte(f.Content), &spec); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	x, err := p.Wait(ctx)
-	if err != nil {
-		t.Log(out.String())
-		t.Fatal(err)
+	if spec.Process == nil || !spec.Process.NoNewPrivileges || spec.Process.User.UID == 0 || len(spec.Process.Capabilities.Bounding) != 0 {
+		t.Errorf("process: %+v", spec.Process)
 	}
-	return out.String(), x
-}
-
-func TestBox(t *testing.T) {
-	box := create(t, backend(t), request(t, "one", "rw"))
-	out, x := output(t, box, "sh", "-c", "id -u; pwd; echo hi > f; cat f; dmesg|head -3; ls /sys/fs/cgroup; ulimit -a; ls -la / /.chitin /dev; cat /proc/mounts | tail -30; cat /proc/self/status")
-	t.Log(out, x)
-	if !strings.Contains(out, "/workspace\nhi\n") {
-		t.Error("no workspace")
+	if !spec.Root.Readonly || spec.Linux.Seccomp == nil || spec.Linux.Seccomp.DefaultAction != specs.ActErrno {
+		t.Errorf("root %+v", spec.Root)
 	}
-	b, _, err := box.Files().Read(context.Background(), "f", 100)
-	if err != nil || string(b) != "hi\n" {
-		t.Errorf("%q %v", b, err)
+	for _, m := range spec.Mounts {
+		if m.Destination == sandbox.Workdir && !slices.Contains(m.Options, "ro") {
+			t.Errorf("the workspace is %v", m.Options)
+		}
 	}
-}
-
-func TestZZEscape(t *testing.T) {
-	r := request(t, "esc", "ro")
-	r.Spec.Workspace = os.Getenv("ESC")
-	r.Dir = t.TempDir()
-	box := create(t, backend(t), r)
-	out, _ := output(t, box, "sh", "-c", "H4_ONLY="+os.Getenv("H4")+" sh run-all.sh; cat /sys/fs/cgroup/memory/memory.max_usage_in_bytes")
-	t.Log("\n" + out)
+	for _, want := range []string{"--network=none", "--host-uds=none", "--host-fifo=none", "--overlay2=none", "--oci-seccomp=true"} {
+		if !slices.Contains(bp.Run.Argv, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chitin-sh/chitin/internal/securefile"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/sandbox/cgroup"
 	"github.com/chitin-sh/chitin/sandbox/namespace"
@@ -77,6 +78,10 @@ func (b *Backend) look() sandbox.Status {
 			st.Warnings = append(st.Warnings, "no writable control group for "+c+": the limit is not kept for the whole box; run the gateway as a service with Delegate=yes")
 		}
 	}
+	if _, ok := b.remembered(); ok {
+		st.Available = true
+		return st
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), greetTime)
 	defer cancel()
 	if err := b.try(ctx); err != nil {
@@ -84,7 +89,46 @@ func (b *Backend) look() sandbox.Status {
 		return st
 	}
 	st.Available = true
+	b.remember(st.Version)
 	return st
+}
+
+// proof is the name of the file that remembers a trial that went well, and what
+// it holds good for: this boot, this runsc, this user. A wrong memory costs
+// nothing but a later error.
+func (b *Backend) proof() (path, key string) {
+	runsc, err := find(b.opts.Runsc)
+	if err != nil || b.opts.StateDir == "" {
+		return "", ""
+	}
+	fi, err := os.Stat(runsc)
+	if err != nil {
+		return "", ""
+	}
+	return filepath.Join(b.opts.StateDir, "sandbox", "gvisor.tried"),
+		fmt.Sprintf("%s %s %d %d %d", namespace.BootID(), runsc, fi.Size(), fi.ModTime().UnixNano(), os.Geteuid())
+}
+
+// remembered returns the version of a runsc that was tried.
+func (b *Backend) remembered() (string, bool) {
+	path, key := b.proof()
+	if path == "" {
+		return "", false
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || len(data) > 4096 {
+		return "", false
+	}
+	have, version, _ := strings.Cut(string(data), "\n")
+	return version, have == key
+}
+
+func (b *Backend) remember(version string) {
+	path, key := b.proof()
+	if path == "" || securefile.MkdirAll(filepath.Dir(path)) != nil {
+		return
+	}
+	_ = securefile.Write(path, []byte(key+"\n"+version)) // only a memory
 }
 
 // try runs a command in a box on an empty directory.

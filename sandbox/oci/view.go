@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/chitin-sh/chitin/sandbox"
 )
@@ -87,6 +88,12 @@ func HostView(uid, gid int) (View, error) {
 
 // ImageView shows the unpacked image in dir instead of the host.
 func ImageView(dir string, uid, gid int) (View, error) {
+	if err := trusted(dir); err != nil {
+		return View{}, err
+	}
+	if err := trusted(filepath.Join(dir, "etc")); err != nil {
+		return View{}, err
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return View{}, fmt.Errorf("oci: image: %w", err)
@@ -117,6 +124,22 @@ func ImageView(dir string, uid, gid int) (View, error) {
 		}
 	}
 	return v, nil
+}
+
+// trusted refuses an image directory that is a link, which could lead into the
+// host, or that somebody else could turn into one.
+func trusted(dir string) error {
+	fi, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("oci: image: %w", err)
+	}
+	if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("oci: image: %s must be a directory that only its owner can change", dir)
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("oci: image: %s belongs to another user", dir)
+	}
+	return nil
 }
 
 // base is what every box has whatever its root.
