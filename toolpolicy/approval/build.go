@@ -205,6 +205,31 @@ func at(cwd, p string) string {
 	return path.Join(cwd, p)
 }
 
+// Workspace is Files of a sandbox: scripts are read through the workspace, and
+// programs are bound by the hash of the sandbox's specification, whose root
+// nothing inside can write.
+type Workspace struct {
+	// Read reads a regular file of the workspace, at most limit bytes.
+	Read func(ctx context.Context, path string, limit int64) ([]byte, error)
+}
+
+// Program is the name itself.
+func (w Workspace) Program(_ context.Context, name string) (string, error) {
+	return "sandbox:" + name, nil
+}
+
+// Open reads a file of the workspace; a program's file is not among them.
+func (w Workspace) Open(ctx context.Context, p string) (io.ReadCloser, error) {
+	if w.Read == nil || !path.IsAbs(p) {
+		return nil, fs.ErrNotExist
+	}
+	b, err := w.Read(ctx, p, MaxBoundLen+1)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(b)), nil
+}
+
 // Host is Files of this machine.
 type Host struct{ List *shell.List }
 

@@ -169,3 +169,28 @@ func TestStandingCanBeRevoked(t *testing.T) {
 		t.Errorf("without the scope: %v", err)
 	}
 }
+
+func TestPlanInASandbox(t *testing.T) {
+	w := newWorld(t, Options{})
+	files := map[string]string{"/workspace/run.py": "print(1)"}
+	where := Context{Cwd: "/workspace", Sandbox: "hash", Files: Workspace{Read: func(_ context.Context, p string, _ int64) ([]byte, error) {
+		text, ok := files[p]
+		if !ok {
+			return nil, os.ErrNotExist
+		}
+		return []byte(text), nil
+	}}}
+	args := `{"command":"python3 run.py"}`
+	p := w.petition(toolpolicy.SurfaceCLI, args)
+	one, err := Build(t.Context(), p, []byte(args), where)
+	if err != nil || len(one.Scripts) != 1 || one.Scripts[0].Digest == "" {
+		t.Fatalf("%+v %v", one, err)
+	}
+	files["/workspace/run.py"] = "print(2)"
+	two, _ := Build(t.Context(), p, []byte(args), where)
+	where.Sandbox = "other"
+	three, _ := Build(t.Context(), p, []byte(args), where)
+	if one.Digest() == two.Digest() || two.Digest() == three.Digest() {
+		t.Error("a changed script or sandbox keeps the digest")
+	}
+}

@@ -24,7 +24,7 @@ func explain(env *cliutil.Env, load Load) *cobra.Command {
 			"  chitin policy explain write --principal token:ci --not-owner --scopes operator.write --json",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := loaded(cmd.Context(), load)
+			l, err := loaded(cmd.Context(), env, load)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func list(env *cliutil.Env, load Load) *cobra.Command {
 		Example: "  chitin policy list",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := loaded(cmd.Context(), load)
+			l, err := loaded(cmd.Context(), env, load)
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func matrix(env *cliutil.Env, load Load) *cobra.Command {
 		Example: "  chitin policy matrix\n  chitin policy matrix --principal token:ci --not-owner --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := loaded(cmd.Context(), load)
+			l, err := loaded(cmd.Context(), env, load)
 			if err != nil {
 				return err
 			}

@@ -27,6 +27,9 @@ type Loaded struct {
 	// Principals are the configured ones, for the matrix; empty means an
 	// owner, an operator and a reader.
 	Principals []toolpolicy.Subject
+	// Warnings are what the policy's compiler found odd, such as unknown names
+	// with the nearest known; they are printed beside the answer.
+	Warnings []string
 }
 
 // Load finds the effective policy.
@@ -145,13 +148,18 @@ func writeJSON(env *cliutil.Env, v any) error {
 	return enc.Encode(v)
 }
 
-func loaded(ctx context.Context, load Load) (*Loaded, error) {
+func loaded(ctx context.Context, env *cliutil.Env, load Load) (*Loaded, error) {
 	l, err := load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(l.Tools) == 0 {
 		l.Tools = l.Engine.Tools()
+	}
+	for _, w := range l.Warnings {
+		if _, err := fmt.Fprintln(env.Err, "warning: "+cliutil.Plain(w)); err != nil {
+			return nil, err
+		}
 	}
 	return l, nil
 }

@@ -20,17 +20,32 @@ func run(t *testing.T, src toolpolicy.Source, args ...string) (string, error) {
 	src.KnownTools = []string{"exec", "read", "write", "cron", "gateway", "session_status"}
 	src.Commands, _ = shell.New(shell.Options{})
 	load := func(context.Context) (*Loaded, error) {
-		e, _ := toolpolicy.Compile(src)
-		return &Loaded{Engine: e}, nil
+		e, problems := toolpolicy.Compile(src)
+		l := &Loaded{Engine: e}
+		for _, p := range problems {
+			l.Warnings = append(l.Warnings, p.Path+": "+p.Message+"; "+p.Hint)
+		}
+		return l, nil
 	}
-	var out bytes.Buffer
-	cmd := New(&cliutil.Env{Out: &out, Err: &out}, load)
+	var out, warnings bytes.Buffer
+	cmd := New(&cliutil.Env{Out: &out, Err: &warnings}, load)
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	err := cmd.ExecuteContext(t.Context())
+	heard = warnings.String()
 	return out.String(), err
+}
+
+// heard is what the last run warned of.
+var heard string
+
+func TestWarnings(t *testing.T) {
+	_, err := run(t, toolpolicy.Source{Config: toolpolicy.Config{Deny: []string{"wirte"}}}, "explain", "read", "--json")
+	if err != nil || !strings.Contains(heard, "did you mean write?") {
+		t.Errorf("%v, warned of %q", err, heard)
+	}
 }
 
 func TestExplainText(t *testing.T) {

@@ -29,7 +29,7 @@ func test(env *cliutil.Env, load Load) *cobra.Command {
 			"      layer: rules",
 		Example: "  chitin policy test\n  chitin policy test policy.test.yml --json",
 		RunE: func(cmd *cobra.Command, files []string) error {
-			l, err := loaded(cmd.Context(), load)
+			l, err := loaded(cmd.Context(), env, load)
 			if err != nil {
 				return err
 			}
