@@ -145,8 +145,19 @@ func (m *Manager) List(tenant string) []Info {
 	return out
 }
 
-// take removes a box from its slot if it is still there, waiting for whoever
-// is making one.
+// end removes a box that still is in its slot, holding the slot so that its
+// next box finds the files put away.
+func (m *Manager) end(sl *slot, l *live, why string, f fate) bool {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	if !m.take(sl, l) {
+		return false
+	}
+	m.discard(l, why, f)
+	return true
+}
+
+// take removes a box from its slot if it is still there.
 func (m *Manager) take(sl *slot, l *live) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -162,8 +173,7 @@ func (m *Manager) take(sl *slot, l *live) bool {
 func (m *Manager) Recreate(tenant string, match func(Info) bool) int {
 	n := 0
 	for sl, l := range m.lives() {
-		if (tenant == "*" || l.req.Owner.Tenant == tenant) && (match == nil || match(l.box.Info())) && m.take(sl, l) {
-			m.discard(l, "recreated on request", keepFiles)
+		if (tenant == "*" || l.req.Owner.Tenant == tenant) && (match == nil || match(l.box.Info())) && m.end(sl, l, "recreated on request", keepFiles) {
 			n++
 		}
 	}
@@ -175,8 +185,8 @@ func (m *Manager) Recreate(tenant string, match func(Info) bool) int {
 func (m *Manager) EndSession(tenant, key string) {
 	for sl, l := range m.lives() {
 		o := l.req.Owner
-		if o.Scope == "session" && o.Tenant == tenant && o.Key == "session:"+key && m.take(sl, l) {
-			m.discard(l, "its session ended", dropFiles)
+		if o.Scope == "session" && o.Tenant == tenant && o.Key == "session:"+key {
+			m.end(sl, l, "its session ended", dropFiles)
 		}
 	}
 	if kept := m.keptWorkspace(Owner{Tenant: tenant, Scope: "session", Key: "session:" + key}); exists(kept) {
@@ -190,8 +200,7 @@ func (m *Manager) Prune() int {
 	for sl, l := range m.lives() {
 		cfg := l.cfg.Resolve()
 		why := pruneReason(cfg.Prune, l, time.Now())
-		if why != "" && m.take(sl, l) {
-			m.discard(l, why, keepFiles)
+		if why != "" && m.end(sl, l, why, keepFiles) {
 			m.event(Event{Kind: "pruned", Box: l.req.ID, Backend: l.backend.Name(), Owner: l.req.Owner, Text: why})
 			n++
 		}
@@ -243,15 +252,12 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.stop()
 	m.drainPool()
 	for sl, l := range m.lives() {
-		if !m.take(sl, l) {
-			continue
-		}
 		d, ok := l.box.(interface{ Detach() })
 		if l.req.Owner.Scope == "session" || !ok {
-			m.discard(l, "the gateway stopped", keepFiles)
-			continue
+			m.end(sl, l, "the gateway stopped", keepFiles)
+		} else if m.take(sl, l) {
+			d.Detach()
 		}
-		d.Detach()
 	}
 	done := make(chan struct{})
 	go func() { m.bg.Wait(); close(done) }()

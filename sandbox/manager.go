@@ -228,6 +228,9 @@ func (m *Manager) replace(ctx context.Context, sl *slot, raw Config, owner Owner
 	sl.live = nil
 	m.mu.Unlock()
 	if l != nil {
+		if !alive(l.box) {
+			m.event(goneEvent(l))
+		}
 		m.discard(l, "its configuration changed or it ended", keepFiles)
 	}
 	l, err = m.make(ctx, be, st, spec, owner, want, cfg)
@@ -361,17 +364,19 @@ func (m *Manager) watch(sl *slot, l *live) {
 		case <-m.ctx.Done():
 			return
 		}
-		m.mu.Lock()
-		mine := sl.live == l
-		if mine {
-			sl.live = nil
-		}
-		m.mu.Unlock()
-		if mine {
-			m.event(Event{Kind: "gone", Box: l.req.ID, Backend: l.backend.Name(), Owner: l.req.Owner, Text: "the sandbox ended by itself or by somebody's hand; the next call gets a new one"})
+		// Whoever makes the next box of the slot must find the files put away.
+		sl.mu.Lock()
+		defer sl.mu.Unlock()
+		if m.take(sl, l) {
+			m.event(goneEvent(l))
 			m.discard(l, "", keepFiles)
 		}
 	})
+}
+
+func goneEvent(l *live) Event {
+	return Event{Kind: "gone", Box: l.req.ID, Backend: l.backend.Name(), Owner: l.req.Owner,
+		Text: "the sandbox ended by itself or by somebody's hand; the next call gets a new one"}
 }
 
 // discard removes a box and what belongs to it.
