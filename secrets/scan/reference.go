@@ -1,6 +1,11 @@
 package scan
 
-import "bytes"
+import (
+	"bytes"
+	"sync"
+
+	"github.com/chitin-sh/chitin/secrets/match"
+)
 
 // isReference reports a value that says where the secret is instead of being
 // it: a variable, a template, a vault address, a tag, an encrypted value.
@@ -70,6 +75,8 @@ func hasReferenceScheme(v []byte) bool {
 // placeholderWords are parts of what people write until they have the secret.
 var placeholderWords = [...]string{"your", "changeme", "change_me", "change-me", "change this", "changeit", "replace", "insert", "placeholder", "redacted", "xxxx", "****", "....", "todo", "fixme", "example", "dummy", "enter your", "goes_here", "goes-here", "goes here", "put_", "put-", "fill_", "fill-", "not-a-real", "notreal", "sample", "masked", "some-secret", "somesecret", "supersecret", "my-secret", "mysecret", "secret-here", "undefined", "<", "%s%s"}
 
+var placeholderSet = sync.OnceValue(func() *match.Set { return match.New(placeholderWords[:]) })
+
 // isPlaceholder reports a value that stands where a secret is to be written.
 func isPlaceholder(v []byte, s shape) bool {
 	if s.monotonous(v) {
@@ -77,9 +84,16 @@ func isPlaceholder(v []byte, s shape) bool {
 	}
 	var buf [96]byte
 	low := lower(buf[:0], v)
-	for _, w := range placeholderWords {
-		if i := bytes.Index(low, []byte(w)); i >= 0 && (len(v) <= 64 || len(w) >= 8) && standsOut(low, i, len(w)) {
-			return true
+	set, i, st, hit := placeholderSet(), 0, match.State(0), false
+	for {
+		if i, st, hit = set.Next(low, i, st); !hit {
+			break
+		}
+		for _, h := range set.Hits(st) {
+			n := len(placeholderWords[h])
+			if (len(v) <= 64 || n >= 8) && standsOut(low, i-n, n) {
+				return true
+			}
 		}
 	}
 	switch string(low) {

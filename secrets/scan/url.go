@@ -2,6 +2,9 @@ package scan
 
 import "bytes"
 
+// addressEnds are the bytes that an address cannot go on with.
+var addressEnds = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '"': true, '\'': true, '`': true, '<': true, '>': true, '\\': true, ',': true, ';': true}
+
 // url finds the secret part of an address: the password of its user, or the
 // token in the path of a well-known kind of webhook. It returns the offsets
 // of that part, or of nothing when rule is empty.
@@ -12,7 +15,7 @@ func url(v []byte) (rule string, from, to int) {
 	}
 	start := i + 3
 	end := start
-	for end < len(v) && !isSpace(v[end]) && !bytes.ContainsRune([]byte("\"'`<>\\,;"), rune(v[end])) {
+	for end < len(v) && !addressEnds[v[end]] {
 		end++
 	}
 	rest := v[start:end]

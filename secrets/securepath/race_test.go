@@ -84,7 +84,7 @@ func race(t *testing.T, dir, path string) {
 			good++
 		case err == nil:
 			t.Fatalf("read the forgery: %q", data)
-		case errors.Is(err, securepath.Insecure), errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, securepath.ErrInsecure), errors.Is(err, fs.ErrNotExist):
 			refused++
 		default:
 			t.Fatal(err)

@@ -37,9 +37,9 @@ type Rules struct {
 	MaxBytes     int64   // most that Read reads; 1 MiB when zero
 }
 
-// Insecure is the sentinel behind every refusal of this package that is
+// ErrInsecure is the sentinel behind every refusal of this package that is
 // about permissions, ownership or kind, as opposed to a missing file.
-var Insecure = errors.New("path is not secure")
+var ErrInsecure = errors.New("path is not secure")
 
 // Problem is one refusal: what is wrong with which path, and what to do.
 type Problem struct {
@@ -49,8 +49,8 @@ type Problem struct {
 // Error is the path and the reason.
 func (p *Problem) Error() string { return p.Path + ": " + p.Reason }
 
-// Unwrap makes errors.Is(err, Insecure) true.
-func (p *Problem) Unwrap() error { return Insecure }
+// Unwrap makes errors.Is(err, ErrInsecure) true.
+func (p *Problem) Unwrap() error { return ErrInsecure }
 
 const (
 	defaultMax = 1 << 20

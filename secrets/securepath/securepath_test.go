@@ -140,8 +140,8 @@ func TestRead(t *testing.T) {
 				t.Fatalf("got %q, %v", data, err)
 			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
 				t.Fatalf("got %q, %v; want a refusal with %q", data, err, tc.want)
-			case tc.want != "" && !errors.Is(err, securepath.Insecure):
-				t.Fatalf("refusal is not Insecure: %v", err)
+			case tc.want != "" && !errors.Is(err, securepath.ErrInsecure):
+				t.Fatalf("refusal is not ErrInsecure: %v", err)
 			}
 		})
 	}
@@ -149,7 +149,7 @@ func TestRead(t *testing.T) {
 
 func TestMissingIsNotInsecure(t *testing.T) {
 	_, err := securepath.Read(t.Context(), home(t)+"/none", securepath.Rules{})
-	if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, securepath.Insecure) {
+	if !errors.Is(err, fs.ErrNotExist) || errors.Is(err, securepath.ErrInsecure) {
 		t.Fatalf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
