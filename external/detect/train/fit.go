@@ -16,7 +16,7 @@ type params struct {
 }
 
 func defaults() params {
-	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 3, length: 0.15, plain: 1, carriers: 2500, rate: 0.15, l2: 6e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.3, benign: 1}
+	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 3, length: 0.15, plain: 1.2, carriers: 2500, rate: 0.15, l2: 6e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.5, benign: 1}
 }
 
 // learner is a logistic model over the heaviest window of each text, fitted by

@@ -37,11 +37,12 @@ func group(s string) string {
 
 func run(w io.Writer, docs []doc, p params, cv string, out string, show int) error {
 	var all []scored
+	threshold := 0.0
 	if strings.Contains(cv, "rows") {
 		rows := crossValidate(docs, p, func(d *doc) string { return string('a' + rune(hash(d.ID)%5)) })
 		fmt.Fprintf(w, "cross-validation by row (five folds)\n")
 		curve(w, rows, p)
-		mistakes(w, rows, 0.5, show)
+		threshold = thresholdFor(rows, 0.005)
 	}
 	if strings.Contains(cv, "sources") {
 		all = crossValidate(docs, p, func(d *doc) string { return group(d.Source) })
@@ -53,9 +54,8 @@ func run(w io.Writer, docs []doc, p params, cv string, out string, show int) err
 	}
 	ptrs := pointers(docs, func(*doc) bool { return true })
 	l := fit(ptrs, p)
-	threshold := 0.0
-	if all != nil {
-		threshold = thresholdFor(all, 0.005)
+	if all != nil { // new texts come from known and from unknown sources
+		threshold = (threshold + thresholdFor(all, 0.005)) / 2
 		fmt.Fprintf(w, "\ncross-validation by source, threshold %.2f\n", threshold)
 		table(w, all, threshold)
 		mistakes(w, all, threshold, show)
@@ -64,9 +64,6 @@ func run(w io.Writer, docs []doc, p params, cv string, out string, show int) err
 	for _, d := range ptrs {
 		at, _, o := l.best(d)
 		own = append(own, scored{d, o, d.starts[at]})
-	}
-	if all == nil {
-		threshold = thresholdFor(own, 0.003)
 	}
 	fmt.Fprintf(w, "\nfitted to all, threshold %.2f\n", threshold)
 	table(w, own, threshold)
@@ -152,10 +149,9 @@ func crossValidate(docs []doc, p params, fold func(*doc) string) (all []scored) 
 }
 
 // thresholdFor is the lowest log-odds at which at most the share fpr of the
-// harmless texts, and 2 % of those of each source of 50 or more, is flagged.
+// harmless texts is flagged.
 func thresholdFor(all []scored, fpr float64) float64 {
-	t := quantile(all, fpr, func(d *doc) bool { return !d.own })
-	return t
+	return quantile(all, fpr, func(d *doc) bool { return !d.own })
 }
 
 func quantile(all []scored, fpr float64, of func(*doc) bool) float64 {
