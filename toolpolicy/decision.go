@@ -24,8 +24,9 @@
 // evaluated denies.
 //
 // Paths in args are cleaned and relative to the workspace before a rule sees
-// them. A patch is judged once for each path that it touches, as args.path. A
-// command line is judged once for each of its commands, as args.command,
+// them; links inside the workspace are not followed. A patch is judged once for
+// each path that it touches, as args.path, and images one by one, as args.image.
+// A command line is judged once for each of its commands, as args.command,
 // program and argv; where the line is not fully understood these are absent.
 package toolpolicy
 

@@ -58,7 +58,10 @@ func (e *Engine) targets(st *state, t *toolRules) ([]cedar.Record, string) {
 	case st.traits&traitExec != 0:
 		return e.commandTargets(base, args, t.need&needCommand != 0)
 	case st.name == "apply_patch":
-		return e.patchTargets(base, args)
+		input, _ := args["input"].(cedar.String)
+		return e.pathTargets(base, args, "path", PatchPaths(string(input)))
+	case st.name == "image" || st.name == "view_image":
+		return e.pathTargets(base, args, "image", imagePaths(args))
 	}
 	base["args"] = cedar.NewRecord(args)
 	return []cedar.Record{cedar.NewRecord(base)}, ""
@@ -67,7 +70,7 @@ func (e *Engine) targets(st *state, t *toolRules) ([]cedar.Record, string) {
 // cleanPath is p as rules see it: relative to the workspace where it lies
 // inside. A path that leaves the workspace begins with ../ or /.
 func (e *Engine) cleanPath(p string) string {
-	p = path.Clean(strings.ReplaceAll(p, "\\", "/"))
+	p = path.Clean(p)
 	if p == e.workdir {
 		return "."
 	}
@@ -109,26 +112,40 @@ func (e *Engine) commandTargets(base, args cedar.RecordMap, words bool) ([]cedar
 	return out, ""
 }
 
-// patchTargets gives one context for each path that a patch touches, as
-// args.path.
-func (e *Engine) patchTargets(base, args cedar.RecordMap) ([]cedar.Record, string) {
-	input, _ := args["input"].(cedar.String)
-	paths := PatchPaths(string(input))
+// pathTargets gives one context for each path that a call names in another way
+// than by one argument, as args.<key>.
+func (e *Engine) pathTargets(base, args cedar.RecordMap, key cedar.String, paths []string) ([]cedar.Record, string) {
+	delete(args, key)
 	if len(paths) == 0 {
-		delete(args, "path")
 		base["args"] = cedar.NewRecord(args)
 		return []cedar.Record{cedar.NewRecord(base)}, ""
 	}
 	if len(paths) > maxTargets {
-		return nil, "the patch touches too many files"
+		return nil, "the call names too many files"
 	}
 	out := make([]cedar.Record, 0, len(paths))
 	for _, p := range paths {
-		args["path"] = cedar.String(e.cleanPath(p))
+		args[key] = cedar.String(e.cleanPath(p))
 		base["args"] = cedar.NewRecord(args)
 		out = append(out, cedar.NewRecord(base))
 	}
 	return out, ""
+}
+
+// imagePaths are the paths of image and images.
+func imagePaths(args cedar.RecordMap) []string {
+	var out []string
+	if s, ok := args["image"].(cedar.String); ok {
+		out = append(out, string(s))
+	}
+	if set, ok := args["images"].(cedar.Set); ok {
+		for v := range set.All() {
+			if s, ok := v.(cedar.String); ok {
+				out = append(out, string(s))
+			}
+		}
+	}
+	return out
 }
 
 // PatchPaths finds every path that a patch names, in any of its headers. It

@@ -27,6 +27,7 @@ permit(principal, action, resource == Tool::"apply_patch") when { context.args.p
 `
 
 func TestArgumentRules(t *testing.T) {
+	const imagesIn = `permit(principal, action, resource == Tool::"image") when { context.args.image like "shots/*" };`
 	const gitOnly = `permit(principal, action, resource == Tool::"exec") when { context.program == "git" };`
 	const gitLike = `permit(principal, action, resource == Tool::"exec") when { context.args.command like "git *" };`
 	const noRm = `forbid(principal, action, resource == Tool::"exec") when { context.program == "rm" };`
@@ -51,6 +52,9 @@ func TestArgumentRules(t *testing.T) {
 		{"patch below", reportsOnly, "apply_patch", `{"input":"*** Begin Patch\n*** Add File: reports/a\n+x\n*** End Patch"}`, "allow"},
 		{"patch one outside", reportsOnly, "apply_patch", `{"input":"*** Begin Patch\n*** Add File: reports/a\n+x\n*** Delete File: src/b\n*** End Patch"}`, "deny"},
 		{"patch moved out", reportsOnly, "apply_patch", `{"input":"*** Begin Patch\n*** Update File: reports/a\n*** Move to: src/b\n*** End Patch"}`, "deny"},
+		{"one image outside", imagesIn, "image", `{"image":"shots/a.png","images":["shots/b.png","secret/c.png"]}`, "deny"},
+		{"images inside", imagesIn, "image", `{"images":["shots/b.png","shots/c.png"]}`, "allow"},
+		{"backslash is no slash", reportsOnly, "write", `{"path":"reports\\a"}`, "deny"},
 		{"git", gitOnly, "exec", `{"command":"git status"}`, "allow"},
 		{"git by a path", gitOnly, "exec", `{"command":"./git status"}`, "deny"},
 		{"git and more", gitOnly, "exec", `{"command":"git status; rm -rf ."}`, "deny"},
