@@ -117,7 +117,7 @@ func (b *Backend) start(ctx context.Context, s sandbox.Spec, g *cgroup.Group) (*
 		return nil, nil, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)
 	}
 	nonce := embedded.Nonce()
-	bp, id, err := draw(s, exe, runsc, nonce, ours(b.version()), g)
+	bp, id, err := draw(s, exe, runsc, nonce, g)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,7 +126,7 @@ func (b *Backend) start(ctx context.Context, s sandbox.Spec, g *cgroup.Group) (*
 }
 
 // draw builds the outer box around a bundle.
-func draw(s sandbox.Spec, exe, runsc, nonce string, filter bool, g *cgroup.Group) (*namespace.Blueprint, namespace.Identity, error) {
+func draw(s sandbox.Spec, exe, runsc, nonce string, g *cgroup.Group) (*namespace.Blueprint, namespace.Identity, error) {
 	uid, gid, err := embedded.User(s.User)
 	if err != nil {
 		return nil, namespace.Identity{}, err
@@ -165,14 +165,14 @@ func draw(s sandbox.Spec, exe, runsc, nonce string, filter bool, g *cgroup.Group
 		sandbox.Mount{Source: runsc, Target: runscPath, ReadOnly: true})
 	bp.Tmpfs = []sandbox.Tmpfs{{Path: stateDir, Size: 4 << 20, Inodes: 256}}
 	bp.Bounds = map[int][2]uint64{unix.RLIMIT_CORE: {0, 0}}
-	bp.Run = namespace.Program{Path: runscPath, Argv: arguments(filter), Env: []string{"PATH=/", "GOMAXPROCS=2"}}
+	bp.Run = namespace.Program{Path: runscPath, Argv: arguments(), Env: []string{"PATH=/", "GOMAXPROCS=2"}}
 	return bp, namespace.Self(uid, gid), nil
 }
 
 // arguments start runsc without privilege, network, host sockets or logs.
-func arguments(filter bool) []string {
+func arguments() []string {
 	return []string{"runsc", "--root=" + stateDir, "--platform=systrap", "--network=none", "--ignore-cgroups",
-		"--oci-seccomp=" + strconv.FormatBool(filter), "--overlay2=none", "--host-uds=none", "--host-fifo=none",
+		"--oci-seccomp", "--overlay2=none", "--host-uds=none", "--host-fifo=none",
 		"--file-access=exclusive", "--host-settings=ignore", "--log=/dev/null", "run", "--bundle=" + bundleDir, "box"}
 }
 

@@ -34,6 +34,22 @@ func TestConformance(t *testing.T) {
 	}}.Run(t)
 }
 
+// A stock runsc would leave out what the proof asks for, so it is not used.
+func TestForeignRunscIsRefused(t *testing.T) {
+	p := filepath.Join(t.TempDir(), "runsc")
+	if err := os.WriteFile(p, []byte("#!/bin/sh\necho runsc version release-20230101.0\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := New(Options{StateDir: t.TempDir(), Program: embeddedtest.Program, Runsc: p})
+	if st := b.Status(context.Background()); st.Available || !strings.Contains(st.Reason, "make runsc") {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestUnprivileged(t *testing.T) {
+	embeddedtest.AsNobody(t, "^TestKernelIsNotTheHosts$", map[string]string{"CHITIN_RUNSC": embeddedtest.Runsc(t)})
+}
+
 // The kernel that answers must be gVisor's, not the host's.
 func TestKernelIsNotTheHosts(t *testing.T) {
 	b := backend(t)
@@ -95,7 +111,7 @@ func TestWithoutRunsc(t *testing.T) {
 func TestBundle(t *testing.T) {
 	b := New(Options{StateDir: t.TempDir(), Program: embeddedtest.Program})
 	r := embeddedtest.Request(t, b, "bundle", "ro")
-	bp, _, err := draw(r.Spec, "/sup", "/opt/runsc", "nonce", true, nil)
+	bp, _, err := draw(r.Spec, "/sup", "/opt/runsc", "nonce", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +134,7 @@ func TestBundle(t *testing.T) {
 			t.Errorf("the workspace is %v", m.Options)
 		}
 	}
-	for _, want := range []string{"--network=none", "--host-uds=none", "--host-fifo=none", "--overlay2=none", "--oci-seccomp=true"} {
+	for _, want := range []string{"--network=none", "--host-uds=none", "--host-fifo=none", "--overlay2=none", "--oci-seccomp"} {
 		if !slices.Contains(bp.Run.Argv, want) {
 			t.Errorf("%s is missing", want)
 		}

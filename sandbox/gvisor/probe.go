@@ -71,7 +71,8 @@ func (b *Backend) look() sandbox.Status {
 	tree, _ := b.tree()
 	st.Reason = "gVisor (systrap, no privileges) inside user namespaces"
 	if !ours(st.Version) {
-		st.Warnings = append(st.Warnings, "this runsc is not the one that make runsc builds: no system call filter and no inode limits inside")
+		st.Reason = "this runsc (" + st.Version + ") keeps no system call filter and no inode limits inside; make runsc builds the one that does"
+		return st
 	}
 	for _, c := range []string{cgroup.Memory, cgroup.Pids, cgroup.CPU} {
 		if !tree.Has(c) {

@@ -6,9 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -38,42 +35,7 @@ func TestConformance(t *testing.T) {
 
 // Root and everybody else take different ways to a box; both must pass.
 func TestUnprivileged(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Log("this is an unprivileged user already")
-		return
-	}
-	sup, err := embeddedtest.Program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "chitin-unprivileged-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for from, to := range map[string]string{self: "test", sup: "sup"} {
-		b, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, to), b, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run", "^TestConformance$")
-	cmd.Dir = dir
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "TMPDIR=" + dir, "CHITIN_SUP=" + filepath.Join(dir, "sup")}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65111, Gid: 65111}}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	embeddedtest.AsNobody(t, "^TestConformance$", nil)
 }
 
 func TestOrphansLeaveNoZombie(t *testing.T) {
