@@ -102,7 +102,7 @@ func (j wsJournal) Follow(ctx context.Context, c gateway.Caller, send func(any))
 func (a *App) webSocket() *wsapi.Server {
 	return wsapi.New(wsapi.Deps{
 		Guard: a.guard, Invoke: a.runner, Tools: wsTools{a}, Approvals: wsApprovals{a.approvals.book},
-		Sandboxes: wsSandboxes{a.boxes}, Journal: wsJournal{a}, Ready: a.ready, HasAction: a.hasAction,
+		Sandboxes: wsSandboxes{a.boxes}, Sessions: wsSessions{httpSessions{a}}, Journal: wsJournal{a}, Ready: a.ready, HasAction: a.hasAction,
 		Version: a.version(), Log: a.log,
 	})
 }

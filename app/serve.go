@@ -130,7 +130,8 @@ func (a *App) handler(l *config.Loaded) *httpapi.Server {
 			Corridor: a.runner, Generation: a.generation.Load, Alive: a.guard.Alive,
 			Journal: a.recent, Version: a.version(), Log: a.log,
 		}),
-		Metrics: a.metrics(), WS: a.webSocket(),
+		Metrics: a.metrics(), WS: a.webSocket(), Sessions: httpSessions{a}, Extra: a.extraRoutes(),
+		Hooks: a.hooks(), HooksPath: l.Hooks.Path,
 	})
 }
 

@@ -28,9 +28,10 @@ const maxAnswer = 64 << 20
 
 // Client calls one gateway.
 type Client struct {
-	Base  string
-	token secrets.Value
-	http  http.Client
+	Base   string
+	Header http.Header // sent with every request; may be nil
+	token  secrets.Value
+	http   http.Client
 }
 
 // New finds the gateway as the other commands do: port from --port,
@@ -119,6 +120,9 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader) (i
 	req, err := http.NewRequestWithContext(ctx, method, c.Base+path, body)
 	if err != nil {
 		return 0, nil, err
+	}
+	for k, v := range c.Header {
+		req.Header[k] = v
 	}
 	req.Header.Set("Authorization", c.Authorization())
 	req.Header.Set("Content-Type", "application/json")

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/chitin-sh/chitin/agent"
+	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/secrets"
+	"github.com/chitin-sh/chitin/server/hooks"
+	"github.com/chitin-sh/chitin/session"
+	"github.com/chitin-sh/chitin/toolpolicy"
+)
+
+// hookLabel marks everything that webhooks bring.
+const hookLabel = "untrusted:webhook"
+
+// hooks is the webhook door, or nil when it is closed.
+func (a *App) hooks() http.Handler {
+	if !a.live.Load().loaded.Hooks.Enabled {
+		return nil
+	}
+	return hooks.New(hooks.Deps{
+		Guard: a.guard, Target: hookTarget{a}, Log: a.log,
+		Config:       func() hooks.Config { return a.live.Load().loaded.Hooks },
+		Token:        func() secrets.Value { return a.secret(keyHooks) },
+		DefaultAgent: func() string { return a.live.Load().loaded.DefaultAgent() },
+	})
+}
+
+// hookTarget takes what webhooks bring into sessions of their own, as labelled
+// text. Nothing in a webhook chooses authority.
+type hookTarget struct{ app *App }
+
+// Wake leaves a text for the agent to notice.
+func (t hookTarget) Wake(ctx context.Context, c gateway.Caller, w hooks.Wake) (string, error) {
+	s, err := t.open(ctx, c, w.AgentID, w.SessionKey)
+	if err != nil {
+		return "", err
+	}
+	_, err = t.app.sessions.Append(ctx, s.Tenant, s.Key.String(), session.Message{Role: session.RoleEvent, Author: "hook", Text: w.Text, Label: hookLabel})
+	return "queued", err
+}
+
+// Agent starts a turn about a message. Without a model the message waits.
+func (t hookTarget) Agent(ctx context.Context, c gateway.Caller, m hooks.Agent) (map[string]any, error) {
+	a := t.app
+	s, err := t.open(ctx, c, m.AgentID, m.SessionKey)
+	if err != nil {
+		return nil, err
+	}
+	turn := agent.Turn{Caller: c.Narrow(gateway.ScopeRead|gateway.ScopeWrite, false), Surface: toolpolicy.SurfaceHook, Session: s, Input: m.Message, Label: hookLabel, Model: a.model(s.Key.Agent), System: system}
+	out := map[string]any{"sessionKey": s.Key.String()}
+	if !m.Wait {
+		go func() {
+			if _, err := a.loop.Run(context.WithoutCancel(ctx), turn); err != nil {
+				a.log.Warn("hook turn failed", "session", s.Key.String(), "err", err)
+			}
+		}()
+		return out, nil
+	}
+	res, err := a.loop.Run(ctx, turn)
+	if err != nil {
+		return nil, err
+	}
+	out["reply"] = a.redactor.String(res.Text)
+	return out, nil
+}
+
+// open finds the session of a webhook: one of its own kind, never a person's.
+func (t hookTarget) open(ctx context.Context, c gateway.Caller, id, key string) (session.Session, error) {
+	l := t.app.live.Load().loaded
+	if id == "" {
+		id = l.DefaultAgent()
+	}
+	if _, ok := l.Agent(id); !ok {
+		return session.Session{}, hooks.ErrUnknownAgent
+	}
+	if key == "" {
+		key = "hook:default"
+	}
+	k, err := session.ParseKey(key, id)
+	if err != nil {
+		return session.Session{}, err
+	}
+	if k.Agent != id {
+		return session.Session{}, errors.New("sessionKey belongs to another agent")
+	}
+	return t.app.sessions.Open(ctx, c.Tenant(), k, c.Principal())
+}
