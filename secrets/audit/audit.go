@@ -159,16 +159,14 @@ func (r *run) file(f scan.File) {
 	if len(f.Findings) == 0 {
 		return
 	}
-	var root *doc.Node
+	where := func(int) string { return "" }
 	if format := doc.FormatOf(f.Path); format != doc.Unknown {
-		root, _ = doc.Parse(format, f.Data)
+		where = doc.Where(format, f.Data)
 	}
 	for _, x := range f.Findings {
 		out := r.plaintext(f.Path, f.Data[x.Start:x.End], x.Rule)
 		out.Line, out.Column, out.start, out.end = x.Line, x.Column, x.Start, x.End
-		if root != nil {
-			out.JSONPath = root.PathAt(x.Start)
-		}
+		out.JSONPath = where(x.Start)
 		if out.JSONPath != "" {
 			out.Message = clip(out.JSONPath) + " " + out.Message
 		} else if x.Key != "" {

@@ -40,6 +40,32 @@ func TestPositions(t *testing.T) {
 	}
 }
 
+// TestWhere compares the short way with the long one on every string of
+// documents that have everything in them.
+func TestWhere(t *testing.T) {
+	more := "a:\n  b:\n  - x: v1\n    y: v2\n  - x: v3\n\n  # note\n  c: v4\nd: {e: v5}\nf:\n    - g:\n        h: v6\n    - - i: v7\n\"q k\": v8\nu: http://x:y\nm:\n  n: |\n    o: v9\nlast: v10\n"
+	for _, text := range []string{samples[doc.YAML], more} {
+		root, err := doc.Parse(doc.YAML, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		where := doc.Where(doc.YAML, []byte(text))
+		seen := 0
+		root.Walk(func(n *doc.Node) bool {
+			if n.Kind == doc.String {
+				seen++
+				if got := where(n.Start); got != n.Path {
+					t.Errorf("offset %d: %q, want %q", n.Start, got, n.Path)
+				}
+			}
+			return true
+		})
+		if seen < 5 {
+			t.Errorf("only %d strings", seen)
+		}
+	}
+}
+
 func TestErrorsQuoteNothing(t *testing.T) {
 	for format, text := range map[doc.Format]string{doc.YAML: "a: [hunter2\nb: }", doc.JSON: `{"a": "hunter2`} {
 		if _, err := doc.Parse(format, []byte(text)); err == nil || strings.Contains(err.Error(), "hunter2") {
