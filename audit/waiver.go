@@ -20,8 +20,10 @@ type Waiver struct {
 	Peer bool
 	// Used counts the findings that it took out.
 	Used int
-	// Problem says why it has no effect.
+	// Problem says what is missing from it.
 	Problem string
+	// Void waivers have no effect: they name no check or give no reason.
+	Void bool
 }
 
 // Expired reports whether the waiver's last day has passed.
@@ -61,9 +63,9 @@ func readWaivers(n *Node) []*Waiver {
 		}
 		switch {
 		case w.CheckID == "":
-			w.Problem = "it names no checkId"
+			w.Problem, w.Void = "it names no checkId and has no effect", true
 		case w.Reason == "":
-			w.Problem = "it gives no reason"
+			w.Problem, w.Void = "it gives no reason and has no effect", true
 		case w.Owner == "":
 			w.Problem = "it names no owner"
 		case w.Until == "":
@@ -122,7 +124,7 @@ func (s *Subject) waiverFor(f *Finding, checks []Check) *Waiver {
 		return nil
 	}
 	for _, w := range s.Waivers {
-		if w.Problem == "" && !w.Expired(s.Now) && w.matches(f) {
+		if !w.Void && !w.Expired(s.Now) && w.matches(f) {
 			return w
 		}
 	}

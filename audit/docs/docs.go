@@ -52,7 +52,7 @@ security:
       sandbox.image_unpinned: {severity: warn, reason: images come from a shared registry}
 ` + "```" + `
 
-A waiver without reason, owner or end has no effect and is a finding, as is one that has expired, matches nothing or names no check. Accepted findings stay in the report.
+A waiver without a reason, or past its end, has no effect. One without an owner or an end, one that has expired, matches nothing or names no check is a finding of its own. Accepted findings stay in the report.
 
 `
 

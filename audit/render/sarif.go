@@ -50,10 +50,10 @@ func SARIF(w io.Writer, r *audit.Report, o Options) error {
 	}
 	results := list{}
 	for _, f := range r.Findings {
-		results = append(results, sarifResult(f, rule(f.CheckID)))
+		results = append(results, sarifResult(f, rule(f.CheckID), o.Base))
 	}
 	for _, f := range r.SuppressedFindings {
-		res := sarifResult(f, rule(f.CheckID))
+		res := sarifResult(f, rule(f.CheckID), o.Base)
 		res["suppressions"] = list{obj{"kind": "external", "justification": reason(f.Suppression)}}
 		results = append(results, res)
 	}
@@ -97,13 +97,13 @@ func sarifRule(id string, checks []audit.Check) obj {
 	return out
 }
 
-func sarifResult(f audit.Finding, rule int) obj {
+func sarifResult(f audit.Finding, rule int, base string) obj {
 	text := f.Title + ". " + f.Detail
 	res := obj{"ruleId": f.CheckID, "ruleIndex": rule, "level": level(f.Severity), "message": obj{"text": text}}
 	sum := sha256.Sum256([]byte(f.CheckID + "\x00" + Fingerprint(f)))
 	res["partialFingerprints"] = obj{"chitinFinding/v1": hex.EncodeToString(sum[:16])}
 	if l := f.Location; l != nil && l.File != "" {
-		phys := obj{"artifactLocation": obj{"uri": uri(l.File)}}
+		phys := obj{"artifactLocation": obj{"uri": uri(l.File, base)}}
 		if l.Line > 0 {
 			region := obj{"startLine": l.Line}
 			if l.Column > 0 {
@@ -133,7 +133,10 @@ func Fingerprint(f audit.Finding) string {
 	return first
 }
 
-func uri(path string) string {
+func uri(path, base string) string {
+	if rel, ok := strings.CutPrefix(path, base+"/"); ok && base != "" {
+		return (&url.URL{Path: rel}).String()
+	}
 	if strings.HasPrefix(path, "/") {
 		return (&url.URL{Scheme: "file", Path: path}).String()
 	}

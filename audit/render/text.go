@@ -22,6 +22,9 @@ type Options struct {
 	Next []string
 	// Version is the program's version.
 	Version string
+	// Base is the directory that SARIF paths are relative to, where they lie
+	// below it; code hosts want paths of the repository.
+	Base string
 }
 
 // Formats are the names that Write understands.

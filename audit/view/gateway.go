@@ -172,9 +172,6 @@ func resolve(s *audit.Subject, n *audit.Node, label string) Secret {
 		if name, ok := strings.CutPrefix(text, "$"); ok && envName(name) {
 			return fromEnv(s, name, label)
 		}
-		if ref, ok := uri(text); ok && s.Kind == audit.Own {
-			return followURI(s, ref, label)
-		}
 		return Secret{Value: text, Configured: text != "", Plain: text != "" && !n.FromEnv()}
 	case n.Is(audit.Map) && n.Get("source").Set():
 		return follow(s, n, label)
@@ -191,23 +188,14 @@ func envName(name string) bool {
 	return name != ""
 }
 
-func uri(text string) (string, bool) {
-	for _, scheme := range []string{"env:", "file:", "exec:", "store:", "keyring:", "ref+"} {
-		if strings.HasPrefix(text, scheme) {
-			return text, true
-		}
+// Reference reports a text that names an environment variable instead of being
+// a secret: ${VAR} or $VAR.
+func Reference(text string) bool {
+	name, ok := strings.CutPrefix(strings.TrimSpace(text), "$")
+	if inner, braced := strings.CutPrefix(name, "{"); braced {
+		name, ok = strings.CutSuffix(inner, "}")
 	}
-	return "", false
-}
-
-func followURI(s *audit.Subject, ref, label string) Secret {
-	if rest, ok := strings.CutPrefix(ref, "env:"); ok {
-		name := rest[strings.LastIndexByte(rest, ':')+1:]
-		if envName(name) {
-			return fromEnv(s, name, label)
-		}
-	}
-	return Secret{Configured: true, Unread: true}
+	return ok && envName(name)
 }
 
 func fromEnv(s *audit.Subject, name, label string) Secret {

@@ -74,7 +74,7 @@ func secretChecks() []audit.Check {
 			Run: on(func(_ *audit.Subject, h *audit.Node) []audit.Hit {
 				return kit.If(!h.Get("token").Set(), "hooks.token", "hooks.enabled is true and hooks.token is not set.")
 			}),
-			Fires: kit.Cfg("hooks: {enabled: true}"), Quiet: kit.Cfg("hooks: {enabled: true, token: 'env:HOOKS'}", "{}"),
+			Fires: kit.Cfg("hooks: {enabled: true}"), Quiet: kit.Cfg("hooks: {enabled: true, token: '${HOOKS}'}", "{}"),
 		},
 		{
 			ID: "hooks.path_root", Layer: layer, On: audit.Both, Severity: "critical",

@@ -221,10 +221,10 @@ func Secrets() []audit.Check {
 		{
 			ID: "config.secrets.gateway_password_in_config", Layer: audit.LayerSecrets, On: audit.Both, Severity: "warn", Title: "Gateway password is stored in config",
 			Why:    "The file is copied, backed up and shown in screen shots.",
-			Remedy: "Use a secret reference and remove the text.", Refs: []string{"CWE-312", "CWE-798"},
+			Remedy: "Use a secret reference, ${NAME} or {source, provider, id}, and remove the text.", Refs: []string{"CWE-312", "CWE-798"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				n := s.Root.At("gateway.auth.password")
-				if s.Kind == audit.Own && (strings.HasPrefix(n.Text(), "$argon2") || reference(n.Text())) {
+				if s.Kind == audit.Own && (strings.HasPrefix(n.Text(), "$argon2") || view.Reference(n.Text())) {
 					return nil
 				}
 				return kit.If(n.Text() != "" && !n.Unresolved(), "gateway.auth.password", "gateway.auth.password is written in the configuration.")
@@ -234,10 +234,10 @@ func Secrets() []audit.Check {
 		{
 			ID: "config.secrets.gateway_token_in_config", Layer: audit.LayerSecrets, On: audit.Both, Severity: "info; warn on our own configuration", Title: "Gateway token is stored in config",
 			Why:    "The file is copied, backed up and shown in screen shots. OpenClaw's audit reports a password there, and not the token that opens the same door. For OpenClaw it is reported where the token is all that stands between the network, or other readers of the file, and the gateway.",
-			Remedy: "Use a secret reference and remove the text.", Refs: []string{"CWE-312", "CWE-798"},
+			Remedy: "Use a secret reference, ${NAME} or {source, provider, id}, and remove the text.", Refs: []string{"CWE-312", "CWE-798"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				n := s.Root.At("gateway.auth.token")
-				if n.Text() == "" || n.Unresolved() || n.FromEnv() || reference(n.Text()) {
+				if n.Text() == "" || n.Unresolved() || n.FromEnv() || view.Reference(n.Text()) {
 					return nil
 				}
 				hits := kit.At("gateway.auth.token", "gateway.auth.token is written in the configuration.")
@@ -252,7 +252,7 @@ func Secrets() []audit.Check {
 				return hits
 			},
 			Fires: kit.Join(kit.Want(audit.Info, kit.Cfg(`{gateway:{bind:"lan",auth:{token:"tok-7hG2kQ9vXz41LmPa83RwTn56"}}}`)), kit.Want(audit.Warn, kit.Own("gateway: {auth: {token: tok-7hG2kQ9vXz41LmPa83RwTn56}}"))),
-			Quiet: kit.Join(kit.Cfg(`{gateway:{bind:"lan",auth:{token:{source:"env",id:"T"}}}}`, `{gateway:{auth:{token:"tok-7hG2kQ9vXz41LmPa83RwTn56"}}}`, `{}`), kit.Own("gateway: {auth: {token: 'env:T'}}")),
+			Quiet: kit.Join(kit.Cfg(`{gateway:{bind:"lan",auth:{token:{source:"env",id:"T"}}}}`, `{gateway:{auth:{token:"tok-7hG2kQ9vXz41LmPa83RwTn56"}}}`, `{}`), kit.Own("gateway: {auth: {token: ${T}}}")),
 		},
 		{
 			ID: "config.secrets.hooks_token_in_config", Layer: audit.LayerSecrets, On: audit.Both, Severity: "info", Title: "Hooks token is stored in config",
@@ -261,22 +261,9 @@ func Secrets() []audit.Check {
 			Run: func(s *audit.Subject) []audit.Hit {
 				h := s.Root.Get("hooks")
 				n := h.Get("token")
-				return kit.If(h.Get("enabled").True() && n.Text() != "" && !n.Unresolved() && !(s.Kind == audit.Own && reference(n.Text())), "hooks.token", "hooks.token is written in the configuration.")
+				return kit.If(h.Get("enabled").True() && n.Text() != "" && !n.Unresolved() && !(s.Kind == audit.Own && view.Reference(n.Text())), "hooks.token", "hooks.token is written in the configuration.")
 			},
 			Fires: kit.Cfg(`{hooks:{enabled:true,token:"hook-5Rq8Zt2mKx71LbWv90SdYc36"}}`), Quiet: kit.Cfg(`{hooks:{enabled:true}}`, `{hooks:{token:"x"}}`),
 		},
 	}
-}
-
-// reference reports texts that name a secret instead of being one.
-func reference(text string) bool {
-	if strings.HasPrefix(text, "${") || strings.HasPrefix(text, "ref+") {
-		return true
-	}
-	for _, scheme := range []string{"env:", "file:", "exec:", "store:", "keyring:"} {
-		if strings.HasPrefix(text, scheme) {
-			return true
-		}
-	}
-	return len(text) > 1 && text[0] == '$' && strings.ToUpper(text) == text && strings.Trim(text[1:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 }

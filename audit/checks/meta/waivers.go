@@ -28,13 +28,13 @@ func Late() []audit.Check {
 			`[{checkId: gateway.port_privileged, reason: r, owner: o, until: '2001-01-01'}]`, `[{checkId: gateway.port_privileged, reason: r, owner: o, until: '2999-01-01'}]`),
 		waiverCheck("security.audit.waiver_unused", "info", "A waiver matches nothing", "It waits for the next finding of that id and hides it.", "Remove it.",
 			func(s *audit.Subject, w *audit.Waiver) string {
-				if w.Used == 0 && w.Problem == "" && !w.Expired(s.Now) && (s.Known == nil || s.Known(w.CheckID)) {
+				if w.Used == 0 && !w.Void && !w.Expired(s.Now) && (s.Known == nil || s.Known(w.CheckID)) {
 					return "no finding of " + audit.Show(w.CheckID) + " matched"
 				}
 				return ""
 			},
 			`[{checkId: gateway.port_privileged, reason: r, owner: o, until: '2999-01-01'}]`, `[{checkId: summary.attack_surface, reason: r, owner: o, until: '2999-01-01'}]`),
-		waiverCheck("security.audit.waiver_incomplete", "warn", "A waiver lacks a reason, an owner or an end", "Without them nobody can tell later whether it still holds; it has no effect.", "Fill in checkId, reason, owner and until.",
+		waiverCheck("security.audit.waiver_incomplete", "warn", "A waiver lacks a reason, an owner or an end", "Without them nobody can tell later whether it still holds. Without a reason it has no effect.", "Fill in checkId, reason, owner and until.",
 			func(_ *audit.Subject, w *audit.Waiver) string { return w.Problem },
 			`[{checkId: gateway.port_privileged}]`, `[{checkId: gateway.port_privileged, reason: r, owner: o, until: '2999-01-01'}]`),
 		waiverCheck("security.audit.waiver_unknown_check", "warn", "A waiver names a check that does not exist", "It was misspelt, so what it should accept still counts, or it waits for a check to come.", "Correct the id; chitin security audit list shows all.",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chitin-sh/chitin/audit"
 	"github.com/chitin-sh/chitin/audit/checks/kit"
+	"github.com/chitin-sh/chitin/audit/view"
 )
 
 const layer = audit.LayerSecrets
@@ -159,34 +160,24 @@ func secretKey(k string) bool {
 	return false
 }
 
-// reference reports texts that name a secret instead of being one.
-func reference(text string) bool {
-	for _, scheme := range []string{"env:", "file:", "exec:", "store:", "keyring:", "ref+", "${"} {
-		if strings.HasPrefix(text, scheme) {
-			return true
-		}
-	}
-	return len(text) > 1 && text[0] == '$'
-}
-
 func plain() []audit.Check {
 	return []audit.Check{
 		{ID: "secrets.plaintext_in_config", Layer: layer, On: audit.Own, Severity: "warn", Title: "A secret stands in the configuration as text",
-			Why: "The file is copied, backed up and shown in screen shots.", Remedy: "Put it into a provider (chitin secrets) and write a reference, such as env:NAME.", Refs: []string{"CWE-312", "CWE-798"},
+			Why: "The file is copied, backed up and shown in screen shots.", Remedy: "Put it into a provider (chitin secrets) and write a reference: ${NAME} or {source, provider, id}.", Refs: []string{"CWE-312", "CWE-798"},
 			Run: func(s *audit.Subject) []audit.Hit {
 				var out []audit.Hit
 				s.Root.Walk("", func(path string, n *audit.Node) bool {
 					n.Each(func(k string, v *audit.Node) {
 						at := strings.TrimPrefix(path+"."+k, ".")
 						known := at == "gateway.auth.token" || at == "gateway.auth.password" || at == "hooks.token" || strings.Contains(path, "docker.env")
-						if !known && secretKey(k) && v.Text() != "" && !v.FromEnv() && !reference(v.Text()) && len(out) < 50 {
+						if !known && secretKey(k) && v.Text() != "" && !v.FromEnv() && !view.Reference(v.Text()) && len(out) < 50 {
 							out = append(out, kit.At(at, "%s is written as text.", audit.Show(at))...)
 						}
 					})
 					return true
 				})
 				return out
-			}, Fires: kit.Cfg("models: {openai: {apiKey: abc123}}"), Quiet: kit.Cfg("models: {openai: {apiKey: 'env:OPENAI'}}", "models: {openai: {apiKey: {source: env, id: K}}}", "{}")},
+			}, Fires: kit.Cfg("models: {openai: {apiKey: abc123}}"), Quiet: kit.Cfg("models: {openai: {apiKey: '${OPENAI}'}}", "models: {openai: {apiKey: {source: env, id: K}}}", "{}")},
 		{ID: "secrets.ref_unknown_provider", Layer: layer, On: audit.Both, Severity: "warn", Title: "A secret reference names a provider that is not configured",
 			Why: "It fails when it is needed, at night perhaps.", Remedy: "Configure the provider below secrets.providers, or correct the name.", Refs: []string{"CWE-1188"},
 			Run: func(s *audit.Subject) []audit.Hit {
@@ -213,10 +204,7 @@ func plain() []audit.Check {
 					name = "OPENCLAW_GATEWAY_TOKEN"
 				}
 				id := n.Get("id").Text()
-				if n.Is(audit.String) {
-					id = strings.TrimPrefix(n.Text(), "env:")
-				}
-				ref := n.Is(audit.Map) || n.Is(audit.String) && reference(n.Text())
+				ref := n.Is(audit.Map) && id != ""
 				return kit.If(ref && s.Env(name) != "" && id != name, "gateway.auth.token", "gateway.auth.token is a reference and %s is set as well.", name)
 			}, Fires: []audit.Example{{Config: `{gateway:{auth:{token:{source:"file",id:"value"}}}}`, Env: map[string]string{"OPENCLAW_GATEWAY_TOKEN": "x"}}}, Quiet: kit.Cfg(`{gateway:{auth:{token:{source:"file",id:"value"}}}}`, `{}`)},
 		{ID: "secrets.store_passphrase_in_env", Layer: layer, On: audit.Own, Severity: "info", Title: "The store's passphrase comes from the environment",

@@ -187,6 +187,7 @@ func (o *options) keepNew(r *audit.Report) error {
 
 func (o *options) write(r *audit.Report) error {
 	opts := render.Options{Checks: o.checks, Colour: colour(o.env)}
+	opts.Base, _ = os.Getwd() // without one, SARIF paths stay absolute
 	if r.Summary.Critical+r.Summary.Warn > 0 {
 		opts.Next = []string{"chitin security audit explain " + audit.BySeverity(r.Findings)[0].CheckID}
 		if len(audit.Repairable(o.checks, r)) > 0 {
