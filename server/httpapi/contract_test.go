@@ -240,3 +240,29 @@ func TestRevokedWhileRunning(t *testing.T) {
 		t.Errorf("%d calls are still tracked", n)
 	}
 }
+
+// TestRefusedLargeBodyIsAnswered: a client that sends everything before it
+// listens still learns why it was refused.
+func TestRefusedLargeBodyIsAnswered(t *testing.T) {
+	s := newSite(t, guardtest.Options{}, nil)
+	for auth, want := range map[string]int{"": 401, "Authorization: Bearer " + guardtest.Token + "\r\n": 413} {
+		c, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		body := strings.Repeat("x", 3_000_000)
+		if _, err := fmt.Fprintf(c, "POST /tools/invoke HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %d\r\n\r\n%s", auth, len(body), body); err != nil {
+			t.Errorf("the connection broke while sending: %v", err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatalf("no answer: %v", err)
+		}
+		_ = res.Body.Close()
+		_ = c.Close()
+		if res.StatusCode != want {
+			t.Errorf("status %d, want %d", res.StatusCode, want)
+		}
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // BenchmarkRunning compares a gateway that runs somewhere else, with policy,
@@ -31,19 +30,8 @@ func BenchmarkRunning(b *testing.B) {
 			code, answer := once(b, addr, c.body, strings.TrimSuffix(strings.TrimPrefix(c.header, "Authorization: "), "\r\n"))
 			limit := serveBench(b, bare(code, json.RawMessage(answer)), nil)
 			request := invokeRequest(c.body, c.header)
-			n := max(b.N, 500)
-			var tm, tl time.Duration
-			for range rounds {
-				start := time.Now()
-				load(b, limit, request, code, 64, n, 0)
-				tl += time.Since(start)
-				start = time.Now()
-				load(b, addr, request, code, 64, n, 0)
-				tm += time.Since(start)
-			}
-			half := load(b, addr, request, code, 16, n, float64(n*rounds)/tm.Seconds()/2)
-			b.ReportMetric(float64(tl)/float64(tm), "of-bare")
-			b.ReportMetric(float64(n*rounds)/tm.Seconds(), "req/s")
+			rate := compare(b, limit, addr, request, code, 64)
+			half := load(b, addr, request, code, 16, max(b.N, 500), rate/2)
 			b.ReportMetric(float64(half[len(half)*99/100].Microseconds()), "p99-at-half-µs")
 			b.ReportMetric(float64(half[len(half)/2].Microseconds()), "p50-at-half-µs")
 		})

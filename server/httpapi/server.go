@@ -139,7 +139,7 @@ func acceptable(w http.ResponseWriter, r *http.Request) bool {
 // Limits of the HTTP server.
 const (
 	headerTimeout  = 10 * time.Second
-	idleTimeout    = 60 * time.Second
+	idleTimeout    = 30 * time.Second
 	maxHeaderBytes = 32 << 10
 )
 
