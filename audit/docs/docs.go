@@ -95,7 +95,7 @@ func anchor(id string) string {
 // RenderDifferences is docs/audit-differences.md.
 func RenderDifferences() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Where the audit of OpenClaw differs from OpenClaw's own\n\nThis page is generated. It compares `chitin security audit --openclaw` with `openclaw security audit` of %s. Every id that is not named here has the same severity and the same trigger.\n\n", peer.Version)
+	fmt.Fprintf(&b, "# Where the audit of OpenClaw differs from OpenClaw's own\n\nThis page is generated. It compares `chitin security audit --openclaw` with `openclaw security audit` of %s. Every id that is not named here has the same severity and the same trigger. `go run ./audit/audittest/compare DIR` compares recorded answers of the peer case by case.\n\n", peer.Version)
 	b.WriteString("## Checks\n\n| checks | OpenClaw | chitin | why |\n| --- | --- | --- | --- |\n")
 	for _, d := range peer.Differences() {
 		ids := make([]string, len(d.IDs))
