@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -105,4 +106,21 @@ func TestRealGroup(t *testing.T) {
 	if names := tree.Names(); len(names) != 0 {
 		t.Errorf("left: %v", names)
 	}
+}
+
+// Whatever the kernel's files hold, reading them must not fail and must not
+// lead outside the mount.
+func FuzzParsers(f *testing.F) {
+	f.Add("33 24 0:28 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw", "0::/user.slice")
+	f.Add("32 24 0:27 /docker/ab /cg rw - cgroup cgroup rw,memory", "4:memory:/../..")
+	f.Fuzz(func(t *testing.T, mounts, own string) {
+		groups := ownGroups(own)
+		for _, h := range hierarchies(mounts) {
+			for _, g := range groups {
+				if at := h.at(g); at != filepath.Clean(h.point) && !strings.HasPrefix(at, strings.TrimSuffix(filepath.Clean(h.point), "/")+"/") {
+					t.Fatalf("%q in %+v leads to %q", g, h, at)
+				}
+			}
+		}
+	})
 }

@@ -132,17 +132,10 @@ func (b *Backend) remember(version string) {
 	_ = securefile.Write(path, []byte(key+"\n"+version)) // only a memory
 }
 
-// try runs a command in a box on an empty directory.
+// try runs a command in a box and ends it.
 func (b *Backend) try(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "chitin-try-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // the box is another user
-		return err
-	}
-	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: dir, Network: "none",
+	// Any directory serves as a workspace that is only looked at.
+	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: "/usr", Network: "none",
 		Tmpfs: []sandbox.Tmpfs{{Path: "/tmp", Size: 1 << 20, Inodes: 64}}}
 	conn, p, err := b.start(ctx, spec, nil)
 	if err != nil {

@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,6 +131,44 @@ func TestMutationsTurnTheProofRed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A closed box must leave the gateway no descriptor, goroutine or child.
+func TestClosedBoxLeavesNothingInTheGateway(t *testing.T) {
+	b := backend(t)
+	cycle := func(i int) {
+		r := embeddedtest.Request(t, b, "leak"+strconv.Itoa(i), "none")
+		box, err := b.Create(context.Background(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		embeddedtest.Run(t, box, "sleep 60 & echo")
+		if err := box.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cycle(0)
+	time.Sleep(50 * time.Millisecond)
+	fds, routines := descriptors(t), runtime.NumGoroutine()
+	for i := range 10 {
+		cycle(i + 1)
+	}
+	for range 100 {
+		if descriptors(t) <= fds && runtime.NumGoroutine() <= routines {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%d descriptors became %d, %d goroutines became %d", fds, descriptors(t), routines, runtime.NumGoroutine())
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
 }
 
 func TestUnsupportedIsRefused(t *testing.T) {

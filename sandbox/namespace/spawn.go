@@ -170,6 +170,7 @@ func (p *initProcess) send(ctx context.Context, steps []launch.Step, g *cgroup.G
 
 // running waits until the launcher has become the supervisor.
 func (p *initProcess) running(ctx context.Context) error {
+	defer p.status.Close()
 	if d, ok := ctx.Deadline(); ok {
 		_ = p.status.SetReadDeadline(d)
 	}

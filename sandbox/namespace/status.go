@@ -56,18 +56,14 @@ func (b *Backend) look() sandbox.Status {
 	return st
 }
 
-// try starts a box on an empty directory and ends it.
+// try runs a command in a box and ends it.
 func (b *Backend) try(ctx context.Context) error {
 	exe, err := b.opts.Program()
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "chitin-try-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: dir, Network: "none",
+	// Any directory serves as a workspace that is only looked at.
+	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: "/usr", Network: "none",
 		Tmpfs: []sandbox.Tmpfs{{Path: "/tmp", Size: 1 << 20, Inodes: 64}}}
 	nonce := embedded.Nonce()
 	bp, id, err := draw(spec, exe, nonce, nil)
