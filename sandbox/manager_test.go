@@ -52,7 +52,6 @@ func (f *fakeBackend) Adopt(_ context.Context, r Request) (Box, error) {
 	if b == nil || b.spec.Hash() != r.Spec.Hash() {
 		return nil, ErrGone
 	}
-	b.done = make(chan struct{})
 	return b, nil
 }
 
