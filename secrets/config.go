@@ -45,7 +45,7 @@ type StoreConfig struct {
 type ProviderConfig struct {
 	Source string `yaml:"source" json:"source" enum:"env,file,exec,store,keyring" doc:"kind of provider"`
 
-	Allowlist []string `yaml:"allowlist,omitempty" json:"allowlist,omitempty" doc:"env: the only variables that may be read; absent allows any, empty allows none"`
+	Allowlist []string `yaml:"allowlist,omitzero" json:"allowlist,omitzero" doc:"env: the only variables that may be read; absent allows any, empty allows none"`
 
 	Path         string `yaml:"path,omitempty" json:"path,omitempty" doc:"file: absolute path of the secret file"`
 	Dir          string `yaml:"dir,omitempty" json:"dir,omitempty" doc:"file: absolute directory that holds one secret a file; the reference's id is the file name"`
@@ -58,7 +58,7 @@ type ProviderConfig struct {
 	Args              []string          `yaml:"args,omitempty" json:"args,omitempty" doc:"exec: its arguments"`
 	Env               map[string]string `yaml:"env,omitempty" json:"env,omitempty" doc:"exec: variables to set; the environment is empty otherwise"`
 	PassEnv           []string          `yaml:"passEnv,omitempty" json:"passEnv,omitempty" doc:"exec: variables to pass on from our own environment"`
-	TrustedDirs       []string          `yaml:"trustedDirs,omitempty" json:"trustedDirs,omitempty" doc:"exec: the program must be below one of these directories"`
+	TrustedDirs       []string          `yaml:"trustedDirs,omitzero" json:"trustedDirs,omitzero" doc:"exec: the program must be below one of these directories"`
 	TimeoutMs         int               `yaml:"timeoutMs,omitempty" json:"timeoutMs,omitempty" default:"5000" doc:"file and exec: longest time for one batch, in milliseconds"`
 	NoOutputTimeoutMs int               `yaml:"noOutputTimeoutMs,omitempty" json:"noOutputTimeoutMs,omitempty" default:"5000" doc:"exec: longest silence on standard output, in milliseconds"`
 	MaxOutputBytes    int               `yaml:"maxOutputBytes,omitempty" json:"maxOutputBytes,omitempty" default:"1048576" doc:"exec: largest output to read, in bytes"`

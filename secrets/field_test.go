@@ -184,3 +184,23 @@ func FuzzField(f *testing.F) {
 		}
 	})
 }
+
+// TestEmptyListSurvives: an empty allowlist means nobody and must not turn
+// into an absent one, which means anybody, on its way through an encoder.
+func TestEmptyListSurvives(t *testing.T) {
+	for name, codec := range map[string]struct {
+		out func(any) ([]byte, error)
+		in  func([]byte, any) error
+	}{"yaml": {yaml.Marshal, func(b []byte, v any) error { return yaml.Unmarshal(b, v) }}, "json": {json.Marshal, json.Unmarshal}} {
+		for _, list := range [][]string{nil, {}, {"A"}} {
+			text, err := codec.out(secrets.ProviderConfig{Source: "env", Allowlist: list})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back secrets.ProviderConfig
+			if err := codec.in(text, &back); err != nil || (back.Allowlist == nil) != (list == nil) || len(back.Allowlist) != len(list) {
+				t.Errorf("%s: %v became %v: %s %v", name, list, back.Allowlist, text, err)
+			}
+		}
+	}
+}
