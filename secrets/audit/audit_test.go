@@ -122,6 +122,17 @@ func withProgram(files map[string]string) map[string]string {
 	return files
 }
 
+// TestOneFileOfAnInstallation: its .env counts although only the
+// configuration was named.
+func TestOneFileOfAnInstallation(t *testing.T) {
+	w := world{files: map[string]string{"openclaw.json": `{gateway:{auth:{token:"${T}"}}}`, ".env": "T=x1x1x1x1\n"}}
+	dir := w.make(t)
+	rep := w.audit(t, filepath.Join(dir, "openclaw.json"), false)
+	if brief(rep) != "" || rep.Resolution.RefsChecked != 1 {
+		t.Errorf("%+v", rep)
+	}
+}
+
 func TestStoredCopies(t *testing.T) {
 	w := world{files: map[string]string{"notes.yml": "a:\n  password: " + token + "\n"}}
 	rep := w.audit(t, w.make(t), false, token)

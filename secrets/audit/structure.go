@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -195,14 +196,18 @@ func unknownRoot(root *doc.Node) string {
 	return ""
 }
 
-// dotEnv are the variables of the .env beside a configuration.
+// dotEnv are the variables of the .env beside a configuration, whether or not
+// it is among the files that are audited.
 func (r *run) dotEnv(path string) map[string]string {
 	out := map[string]string{}
-	if data, ok := r.held[filepath.Join(filepath.Dir(path), ".env")]; ok {
-		if root, err := doc.Parse(doc.Env, data); err == nil {
-			for _, c := range root.Children {
-				out[c.Key] = c.Value
-			}
+	name := filepath.Join(filepath.Dir(path), ".env")
+	data, ok := r.held[name]
+	if st, err := os.Stat(name); !ok && err == nil && st.Mode().IsRegular() && st.Size() < doc.MaxBytes {
+		data, _ = os.ReadFile(name)
+	}
+	if root, err := doc.Parse(doc.Env, data); err == nil {
+		for _, c := range root.Children {
+			out[c.Key] = c.Value
 		}
 	}
 	return out
