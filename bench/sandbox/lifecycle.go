@@ -66,7 +66,7 @@ func (b *bench) empty() {
 }
 
 // claim measures a session's first output out of the warm pool.
-func (b *bench) claim(ctx context.Context) error {
+func (b *bench) claim(ctx context.Context, _ int) error {
 	one := 2
 	m := sandbox.NewManager(sandbox.ManagerOptions{StateDir: b.state, Backends: []sandbox.Backend{b.e}, ConfigFor: func(string) sandbox.Config {
 		return sandbox.Config{Scope: "session", Pool: sandbox.PoolConfig{Ready: &one, Max: &one}}

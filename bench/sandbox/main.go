@@ -28,8 +28,9 @@ func main() {
 	supervisor.MaybeRun()
 	rounds := flag.Int("n", 200, "rounds of the quick measurements")
 	idle := flag.Int("idle", 0, "idle boxes for the density measurement (100 takes a minute)")
+	only := flag.String("only", "", "one of exec, files, bulk, concurrent, cold, claim")
 	flag.Parse()
-	if err := run(context.Background(), *rounds, *idle); err != nil {
+	if err := run(context.Background(), *rounds, *idle, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -45,7 +46,7 @@ type bench struct {
 	trash []func()
 }
 
-func run(ctx context.Context, rounds, idle int) error {
+func run(ctx context.Context, rounds, idle int, only string) error {
 	state, err := os.MkdirTemp("", "chitin-bench-")
 	if err != nil {
 		return err
@@ -64,13 +65,16 @@ func run(ctx context.Context, rounds, idle int) error {
 		return err
 	}
 	b.cid = string(bytes.TrimSpace(out))
-	for _, step := range []func(context.Context, int) error{b.warmExec, b.files, b.bulk, b.concurrent, b.cold} {
-		if err := step(ctx, rounds); err != nil {
+	for _, step := range []struct {
+		name string
+		do   func(context.Context, int) error
+	}{{"exec", b.warmExec}, {"files", b.files}, {"bulk", b.bulk}, {"concurrent", b.concurrent}, {"cold", b.cold}, {"claim", b.claim}} {
+		if only != "" && only != step.name {
+			continue
+		}
+		if err := step.do(ctx, rounds); err != nil {
 			return err
 		}
-	}
-	if err := b.claim(ctx); err != nil {
-		return err
 	}
 	if idle > 0 {
 		return b.density(ctx, idle)
@@ -207,9 +211,9 @@ type discard struct{ n int64 }
 
 func (d *discard) Write(p []byte) (int, error) { d.n += int64(len(p)); return len(p), nil }
 
-func (b *bench) bulk(ctx context.Context, _ int) error {
+func (b *bench) bulk(ctx context.Context, rounds int) error {
 	argv := []string{"head", "-c", "104857600", "/dev/zero"}
-	return interleave("100 MiB of output (target <= 1.2x)", 15,
+	return interleave("100 MiB of output (target <= 1.2x)", max(rounds/5, 15),
 		method{name: "host pipe", every: 1, do: func() error {
 			c := exec.Command(argv[0], argv[1:]...)
 			c.Stdout = &discard{}

@@ -159,14 +159,16 @@ func (o *output) run() {
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
+	b := *buf
 	for full := 0; ; {
-		n, err := o.file.Read(*buf)
+		n, err := o.file.Read(b)
 		if n > 0 {
-			o.put((*buf)[:n])
+			o.put(b[:n])
 		}
-		if n == len(*buf) {
+		if n == len(b) {
 			if full++; full == 4 { // a stream that fills its pipe gets a larger one
 				o.enlarge()
+				b = make([]byte, 256<<10)
 			}
 		}
 		if err != nil {
