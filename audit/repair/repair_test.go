@@ -124,3 +124,29 @@ func TestPlanIsIdempotent(t *testing.T) {
 		t.Errorf("a second plan has %+v", again)
 	}
 }
+
+// TestOwnSafeValues repairs switches of our own configuration and keeps its
+// comments.
+func TestOwnSafeValues(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	before := "# ours\ntools:\n  elevated:\n    enabled: true\n    level: full # never\n  approvals: {allowSelf: true}\nagents:\n  defaults:\n    sandbox:\n      docker:\n        dangerouslyAllowExternalBindSources: true   # old\n"
+	after := "# ours\ntools:\n  elevated:\n    enabled: true\n    level: \"ask\" # never\n  approvals: {allowSelf: false}\nagents:\n  defaults:\n    sandbox:\n      docker:\n        dangerouslyAllowExternalBindSources: false   # old\n"
+	config := file(t, filepath.Join(dir, "chitin.yml"), before, 0o600)
+	run := func() (*audit.Subject, []audit.Change) {
+		s, err := open.Own(open.Options{State: dir, Config: config})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks := all.Checks()
+		return s, audit.Plan(s, checks, audit.Run(s, checks))
+	}
+	s, plan := run()
+	out := repair.Apply(s, plan)
+	text, err := os.ReadFile(config)
+	if err != nil || !out.OK || string(text) != after {
+		t.Errorf("%v %+v\n%s", err, out.Errors, text)
+	}
+	if _, again := run(); len(again) != 0 {
+		t.Errorf("a second plan has %+v", again)
+	}
+}

@@ -130,6 +130,21 @@ func Docker(key string, bad func(n *audit.Node) string) func(*audit.Subject) []a
 	}
 }
 
+// Set makes a repair that sets every key that run complains about, in our own
+// configuration. For others' a human decides.
+func Set(run func(*audit.Subject) []audit.Hit, value string) func(*audit.Subject) []audit.Change {
+	return func(s *audit.Subject) []audit.Change {
+		if s.Kind != audit.Own {
+			return nil
+		}
+		var out []audit.Change
+		for _, h := range run(s) {
+			out = append(out, audit.Change{Kind: "config", Path: s.ConfigPath, Key: h.Key, Value: value})
+		}
+		return out
+	}
+}
+
 // List writes names as a sentence part, each made safe, at most max of them.
 func List(names []string, most int) string {
 	shown := make([]string, 0, len(names))

@@ -138,15 +138,16 @@ func profiles() []audit.Check {
 }
 
 func flag(id, key, title, why string) audit.Check {
+	run := kit.Docker(key, func(n *audit.Node) string {
+		if n.True() {
+			return "the guard is switched off"
+		}
+		return ""
+	})
 	return audit.Check{
 		ID: id, Layer: layer, On: audit.Both, Severity: "critical", Title: title, Why: why,
 		Remedy: "Remove docker." + key + ".", Refs: []string{"CWE-693", "CWE-250"},
-		Run: kit.Docker(key, func(n *audit.Node) string {
-			if n.True() {
-				return "the guard is switched off"
-			}
-			return ""
-		}),
+		Run: run, Repair: kit.Set(run, "false"),
 		Fires: kit.Join(kit.Cfg(oc(key+":true")), kit.Own(own(key+": true"))), Quiet: kit.Cfg(oc(key+":false"), `{}`),
 	}
 }

@@ -96,6 +96,16 @@ func lists() []audit.Check {
 }
 
 func commands() []audit.Check {
+	out := commandChecks()
+	for i := range out {
+		if out[i].ID == "tools.elevated_level_full" {
+			out[i].Repair = kit.Set(out[i].Run, "ask")
+		}
+	}
+	return out
+}
+
+func commandChecks() []audit.Check {
 	return []audit.Check{
 		wide("exec_mode_full", "warn", "Commands never need a question", "On the host as well as in the sandbox, every command of the model runs.", "Leave tools.exec.mode unset, or use ask.",
 			anyScope(func(n *audit.Node) (string, string) {
@@ -144,6 +154,16 @@ func commands() []audit.Check {
 }
 
 func people() []audit.Check {
+	out := peopleChecks()
+	for i := range out {
+		if out[i].ID == "tools.approvals_allow_self" {
+			out[i].Repair = kit.Set(out[i].Run, "false")
+		}
+	}
+	return out
+}
+
+func peopleChecks() []audit.Check {
 	return []audit.Check{
 		wide("fs_workspace_only_off", "critical", "File tools may leave the workspace", "They read keys and write start-up files.", "Remove the key; chitin refuses it.",
 			anyScope(func(n *audit.Node) (string, string) {
