@@ -97,6 +97,29 @@ func (b *bench) claim(ctx context.Context, _ int) error {
 	return nil
 }
 
+// cancel measures how long a cancelled call's process group takes to be
+// killed and reported.
+func (b *bench) cancel(ctx context.Context, rounds int) error {
+	var times []time.Duration
+	for range rounds {
+		cctx, stop := context.WithCancel(ctx)
+		p, err := b.box.Start(cctx, sandbox.Cmd{Argv: []string{"sh", "-c", "sleep 100 & sleep 100"}, Stdin: sandbox.NoStdin})
+		if err != nil {
+			stop()
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+		t0 := time.Now()
+		stop()
+		if x, _ := p.Wait(ctx); x.Signal != 9 {
+			return fmt.Errorf("cancelled, but %+v", x)
+		}
+		times = append(times, time.Since(t0))
+	}
+	fmt.Printf("\ncancel to reported end of the group (target <= 5 ms)\n  p50 %.2f ms  p95 %.2f ms  n %d\n", ms64(quantile(times, 0.5)), ms64(quantile(times, 0.95)), len(times))
+	return nil
+}
+
 // density starts idle boxes and counts what they hold: every process of the
 // machine that appeared, and the latency beside them.
 func (b *bench) density(ctx context.Context, n int) error {

@@ -28,7 +28,7 @@ func main() {
 	supervisor.MaybeRun()
 	rounds := flag.Int("n", 200, "rounds of the quick measurements")
 	idle := flag.Int("idle", 0, "idle boxes for the density measurement (100 takes a minute)")
-	only := flag.String("only", "", "one of exec, files, bulk, concurrent, cold, claim")
+	only := flag.String("only", "", "one of exec, files, bulk, concurrent, cancel, cold, claim")
 	flag.Parse()
 	if err := run(context.Background(), *rounds, *idle, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -68,7 +68,7 @@ func run(ctx context.Context, rounds, idle int, only string) error {
 	for _, step := range []struct {
 		name string
 		do   func(context.Context, int) error
-	}{{"exec", b.warmExec}, {"files", b.files}, {"bulk", b.bulk}, {"concurrent", b.concurrent}, {"cold", b.cold}, {"claim", b.claim}} {
+	}{{"exec", b.warmExec}, {"files", b.files}, {"bulk", b.bulk}, {"concurrent", b.concurrent}, {"cancel", b.cancel}, {"cold", b.cold}, {"claim", b.claim}} {
 		if only != "" && only != step.name {
 			continue
 		}

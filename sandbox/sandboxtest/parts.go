@@ -304,6 +304,7 @@ func orphans(t *testing.T, b sandbox.Box) {
 	for range 50 {
 		expect(t, b, "(sleep 0.02 &) ; (true &) ; echo ok", "ok", 0)
 	}
+	expect(t, b, "i=0; while [ $i -lt 1000 ]; do (true &); i=$((i+1)); done; echo ok", "ok", 0)
 	eventually(t, "the reaping of orphans", func() bool {
 		r := run(t, b, `n=0; for f in /proc/[0-9]*/stat; do read -r l <"$f" 2>/dev/null || continue; case "$l" in *") Z "*) n=$((n+1));; esac; done; echo $n`)
 		return strings.TrimSpace(r.out) == "0"
