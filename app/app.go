@@ -27,6 +27,7 @@ import (
 	"github.com/chitin-sh/chitin/secrets/runtime"
 	"github.com/chitin-sh/chitin/session"
 	"github.com/chitin-sh/chitin/tool"
+	"github.com/chitin-sh/chitin/tool/procs"
 )
 
 // Options of one gateway.
@@ -53,6 +54,7 @@ type App struct {
 	secrets   *runtime.Runtime
 	sessions  *session.Store
 	boxes     *sandbox.Manager
+	procs     *procs.Table
 	tools     *tool.Registry
 	guard     *gateway.Guard
 	runner    *invoke.Runner

@@ -16,11 +16,15 @@ import (
 	"github.com/chitin-sh/chitin/tool/agentslist"
 	toolall "github.com/chitin-sh/chitin/tool/all"
 	"github.com/chitin-sh/chitin/tool/exec"
+	"github.com/chitin-sh/chitin/tool/procs"
 	"github.com/chitin-sh/chitin/tool/sessionstatus"
 )
 
 func (a *App) toolList() []tool.Tool {
+	a.procs = procs.NewTable(procs.Limits{})
+	a.undo.add("background processes", a.procs.Close)
 	return toolall.Tools(toolall.Deps{
+		Procs:   a.procs,
 		Exec:    exec.Options{Host: a.hostBox},
 		Status:  statusSource{a},
 		Agents:  agentLister{a},
@@ -101,8 +105,7 @@ func (l agentLister) Agents(_ context.Context, caller gateway.Caller, from tool.
 			continue
 		}
 		agent, _ := cfg.Agent(id)
-		_, configured := cfg.Agents.Entries[id]
-		out = append(out, agentslist.Agent{ID: id, Configured: configured, Model: agent.Model, Runtime: agentslist.Runtime{ID: "chitin", Source: "default"}})
+		out = append(out, agentslist.Agent{ID: id, Configured: true, Model: agent.Model, Runtime: agentslist.Runtime{ID: "chitin", Source: "default"}})
 	}
 	return out, caller.Owner(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/chitin-sh/chitin/server/httpapi"
 	"github.com/chitin-sh/chitin/server/wsapi"
 	"github.com/chitin-sh/chitin/session"
+	"github.com/chitin-sh/chitin/tool/procs"
 	"github.com/chitin-sh/chitin/toolpolicy"
 )
 
@@ -82,6 +83,7 @@ func (h httpSessions) Kill(ctx context.Context, c gateway.Caller, key string) er
 	if err != nil {
 		return err
 	}
+	h.app.procs.CloseSession(procs.Key{Tenant: c.Tenant(), Session: k})
 	h.app.boxes.EndSession(c.Tenant(), k)
 	err = h.app.sessions.End(ctx, c.Tenant(), k)
 	if errors.Is(err, session.ErrNotFound) {

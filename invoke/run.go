@@ -172,7 +172,7 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 		if _, jerr := c.Journal.Append(done); jerr != nil {
 			return c.unrecorded(jerr)
 		}
-		return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: te.Kind, Public: done.Error, Err: te.Err}}
+		return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: te.Kind, Code: te.Code, Public: done.Error, Err: te.Err}}
 	}
 	if err := c.finish(ctx, &res, done); err != nil {
 		return c.unrecorded(err)

@@ -144,11 +144,11 @@ func (d *door) capabilities() *mcp.ServerCapabilities {
 }
 
 func describe(s tool.Spec) *mcp.Tool {
-	open, destructive := s.Traits.External, s.Traits.Writes || s.Traits.Box
+	open, destructive := s.Traits.External, s.Traits.Writes
 	return &mcp.Tool{
 		Name: s.Name, Title: s.Title, Description: s.Description, InputSchema: s.Schema,
 		Annotations: &mcp.ToolAnnotations{
-			ReadOnlyHint: !s.Traits.Writes && !s.Traits.Box && !s.Traits.Control, DestructiveHint: &destructive, OpenWorldHint: &open,
+			ReadOnlyHint: !s.Traits.Writes && !s.Traits.Control, DestructiveHint: &destructive, OpenWorldHint: &open,
 		},
 	}
 }
