@@ -55,7 +55,7 @@ const (
 // closing ones. 0 if there is none at i.
 func (m *matcher) anyMarker(i int) int {
 	n, p := 0, i
-	for gap := 0; p < len(m.k) && gap < 3; {
+	for gap := 0; p < len(m.k) && gap < 3 && n <= 12; {
 		switch c := m.k[p]; {
 		case c == '<':
 			n, gap = n+1, 0
@@ -67,7 +67,7 @@ func (m *matcher) anyMarker(i int) int {
 			gap = 3
 		}
 	}
-	if n < 3 || n > 12 {
+	if n < 3 || n > 12 { // a run of more is drawn, and its last brackets are looked at in their turn
 		return 0
 	}
 	words, letters, id, from := 1, 0, false, p

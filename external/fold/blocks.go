@@ -30,14 +30,17 @@ func Blocks(s string, yield func(Block) bool) {
 		for i < len(s) && s[i] > ' ' {
 			i++
 		}
-		if i-start < MinBlock {
-			if i-start > 0 && i-start <= 8 && codeStart(s[start]) {
-				b, end := codeList(s, start)
-				if b != "" && !yield(Block{start, end, b}) {
-					return
-				}
-				i = max(i, end) // even in vain: nothing is read twice
+		if i > start && codeStart(s[start]) {
+			b, end := codeList(s, start)
+			if b != "" && !yield(Block{start, end, b}) {
+				return
 			}
+			if end > i { // even in vain: nothing is read twice
+				i = end
+				continue
+			}
+		}
+		if i-start < MinBlock {
 			continue
 		}
 		end := continued(s, start, i)
