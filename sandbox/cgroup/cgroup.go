@@ -38,10 +38,12 @@ const (
 // period is the accounting period of the processor share in microseconds.
 const period = 100000
 
-// Tree is where the groups of one state directory are made.
+// Tree is where the groups of one state directory are made: beside each other
+// in the gateway's own group, told apart by a prefix.
 type Tree struct {
-	v2   bool
-	dirs map[string]string // controller → our directory in its hierarchy
+	v2     bool
+	prefix string
+	dirs   map[string]string // controller → the gateway's group in its hierarchy
 }
 
 // Version is 1 or 2.
@@ -68,7 +70,7 @@ func (t *Tree) Create(name string, l Limits) (*Group, error) {
 	}
 	g := &Group{v2: t.v2, dirs: map[string]string{}}
 	for c, dir := range t.dirs {
-		g.dirs[c] = filepath.Join(dir, name)
+		g.dirs[c] = filepath.Join(dir, t.prefix+name)
 		if err := os.Mkdir(g.dirs[c], 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return nil, errors.Join(fmt.Errorf("cgroup: %w", err), g.Remove(0))
 		}
@@ -154,9 +156,9 @@ func (g *Group) Enter() (leave func() error, err error) {
 	if g.v2 {
 		return nil, ErrUnavailable
 	}
-	home := map[string]string{} // the tree lies in the gateway's own group
+	home := map[string]string{} // the group lies in the gateway's own
 	for _, d := range g.unique() {
-		home[d] = filepath.Join(filepath.Dir(filepath.Dir(d)), "tasks")
+		home[d] = filepath.Join(filepath.Dir(d), "tasks")
 	}
 	leave = func() error {
 		var errs error
@@ -276,7 +278,7 @@ func (g *Group) unique() []string {
 func (t *Tree) Open(name string) *Group {
 	g := &Group{v2: t.v2, dirs: map[string]string{}}
 	for c, dir := range t.dirs {
-		g.dirs[c] = filepath.Join(dir, name)
+		g.dirs[c] = filepath.Join(dir, t.prefix+name)
 	}
 	return g
 }
@@ -290,8 +292,8 @@ func (t *Tree) Names() []string {
 			continue
 		}
 		for _, e := range entries {
-			if e.IsDir() && !slices.Contains(out, e.Name()) {
-				out = append(out, e.Name())
+			if name, ok := strings.CutPrefix(e.Name(), t.prefix); ok && e.IsDir() && !slices.Contains(out, name) {
+				out = append(out, name)
 			}
 		}
 	}
@@ -317,11 +319,4 @@ func (t *Tree) Sweep(keep func(name string) bool) (int, error) {
 		n++
 	}
 	return n, errs
-}
-
-// Remove removes the tree's own directories when no group is left in them.
-func (t *Tree) Remove() {
-	for _, d := range t.dirs {
-		_ = syscall.Rmdir(d)
-	}
 }

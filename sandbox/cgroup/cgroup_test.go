@@ -84,7 +84,6 @@ func TestRealGroup(t *testing.T) {
 		}
 		return
 	}
-	defer tree.Remove()
 	g, err := tree.Create("box", Limits{Memory: 64 << 20, Pids: 20, NanoCPUs: 1e9})
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +98,9 @@ func TestRealGroup(t *testing.T) {
 	g.Kill()
 	if err := cmd.Wait(); err == nil {
 		t.Error("the process was not killed")
+	}
+	if names := tree.Names(); len(names) != 1 || names[0] != "box" {
+		t.Errorf("names: %v", names)
 	}
 	if err := g.Remove(2 * time.Second); err != nil {
 		t.Error(err)

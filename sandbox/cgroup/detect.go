@@ -3,7 +3,6 @@
 package cgroup
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +11,8 @@ import (
 	"strings"
 )
 
-// Detect finds where groups can be made below the gateway's own and makes a
-// directory called name there. It returns ErrUnavailable when not even one
+// Detect finds where groups can be made in the gateway's own; their names will
+// begin with name. It leaves nothing behind. It returns ErrUnavailable when not even one
 // controller is writable, and a tree without the others when only some are.
 func Detect(name string) (*Tree, error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
@@ -45,17 +44,17 @@ func detect(name, mounts, own string) (*Tree, error) {
 			v1 = append(v1, h)
 		}
 	}
-	t := &Tree{dirs: map[string]string{}}
+	t := &Tree{prefix: name + "-", dirs: map[string]string{}}
 	for _, h := range v1 {
 		for _, c := range []string{Memory, Pids, CPU} {
 			if slices.Contains(h.controllers, c) {
-				t.claim(c, filepath.Join(h.at(paths[c]), name))
+				t.claim(c, h.at(paths[c]))
 			}
 		}
 	}
 	if len(t.dirs) == 0 && v2 != nil {
 		t.v2 = true
-		t.claimV2(v2.at(paths[""]), name)
+		t.claimV2(v2.at(paths[""]))
 	}
 	if len(t.dirs) == 0 {
 		return nil, ErrUnavailable
@@ -63,40 +62,37 @@ func detect(name, mounts, own string) (*Tree, error) {
 	return t, nil
 }
 
-// claim makes our directory in a hierarchy of version 1, if we may.
-func (t *Tree) claim(controller, dir string) {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return
+// claim takes a hierarchy of version 1, if we may make groups there.
+func (t *Tree) claim(controller, own string) {
+	if writable(own, t.prefix) {
+		t.dirs[controller] = own
 	}
-	// The directory may be there from a gateway that was somebody else.
-	probe := filepath.Join(dir, ".probe-"+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(probe, 0o755); err != nil {
-		return
-	}
-	_ = os.Remove(probe)
-	t.dirs[controller] = dir
 }
 
-// claimV2 makes our directory in the unified hierarchy. Controllers pass to
-// children only from a group without processes of its own, so a gateway that
-// was given a group of its own first moves into a leaf of it.
-func (t *Tree) claimV2(own, name string) {
-	dir := filepath.Join(own, name)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+// writable tries to make a group.
+func writable(own, prefix string) bool {
+	probe := filepath.Join(own, ".probe-"+prefix+strconv.Itoa(os.Getpid()))
+	if err := os.Mkdir(probe, 0o755); err != nil {
+		return false
+	}
+	return os.Remove(probe) == nil
+}
+
+// claimV2 takes the unified hierarchy. Controllers pass to children only from a
+// group without processes of its own, so a gateway that was given a group of
+// its own first moves into a leaf of it.
+func (t *Tree) claimV2(own string) {
+	if !writable(own, t.prefix) {
 		return
 	}
-	if len(enable(own)) == 0 && own != "" {
+	if len(enable(own)) == 0 {
 		leaf := filepath.Join(own, "gateway")
 		if os.Mkdir(leaf, 0o755) == nil || exists(leaf) {
 			_ = write(filepath.Join(leaf, "cgroup.procs"), strconv.Itoa(os.Getpid()))
-			enable(own)
 		}
 	}
-	for _, c := range enable(dir) {
-		t.dirs[c] = dir
-	}
-	if len(t.dirs) == 0 {
-		_ = os.Remove(dir)
+	for _, c := range enable(own) {
+		t.dirs[c] = own
 	}
 }
 

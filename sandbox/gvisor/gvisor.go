@@ -55,7 +55,7 @@ var _ sandbox.Backend = (*Backend)(nil)
 // New makes the backend. It looks for runsc and tries it on first use.
 func New(o Options) *Backend {
 	b := &Backend{opts: o}
-	b.tree = sync.OnceValues(func() (*cgroup.Tree, error) { return cgroup.Detect(namespace.TreeName(o.StateDir) + "-gvisor") })
+	b.tree = sync.OnceValues(func() (*cgroup.Tree, error) { return cgroup.Detect(namespace.TreeName(Name, o.StateDir)) })
 	b.version = sync.OnceValue(func() string {
 		if v, ok := b.remembered(); ok {
 			return v

@@ -50,15 +50,16 @@ var _ sandbox.Backend = (*Backend)(nil)
 // New makes the backend. It looks at the machine on first use.
 func New(o Options) *Backend {
 	b := &Backend{opts: o}
-	b.tree = sync.OnceValues(func() (*cgroup.Tree, error) { return cgroup.Detect(TreeName(o.StateDir)) })
+	b.tree = sync.OnceValues(func() (*cgroup.Tree, error) { return cgroup.Detect(TreeName(Name, o.StateDir)) })
 	b.probe = sync.OnceValue(b.look)
 	return b
 }
 
-// TreeName names the control groups of one state directory.
-func TreeName(stateDir string) string {
+// TreeName names the control groups of one backend of one state directory. No
+// name is the beginning of another.
+func TreeName(backend, stateDir string) string {
 	sum := sha256.Sum256([]byte(stateDir))
-	return "chitin-" + hex.EncodeToString(sum[:6])
+	return "chitin-" + backend + "-" + hex.EncodeToString(sum[:6])
 }
 
 // Name returns "namespace".
