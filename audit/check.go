@@ -9,7 +9,7 @@ import (
 // Layer is the room that a check looks at.
 type Layer string
 
-// The layers, in the order of the mission's six, and what lies under them.
+// The layers, in the order in which a call meets them, and what lies under them.
 const (
 	LayerGateway  Layer = "gateway"
 	LayerPolicy   Layer = "toolpolicy"
