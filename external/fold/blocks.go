@@ -44,7 +44,7 @@ func Blocks(s string, yield func(Block) bool) {
 			continue
 		}
 		end := continued(s, start, i)
-		if !word(s, start, end, yield) {
+		if !word(s, start, i, end, yield) {
 			return
 		}
 		i = end
@@ -63,7 +63,7 @@ func continued(s string, start, end int) int {
 		for i < len(s) && alphabet[s[i]]&is64 != 0 {
 			i++
 		}
-		if i == from || i-from > width || i < len(s) && s[i] > ' ' {
+		if i == from || i-from > width || i < len(s) && s[i] != '\n' && s[i] != '\r' {
 			break
 		}
 		end = i
@@ -97,8 +97,9 @@ var alphabet = func() (a [256]byte) {
 	return a
 }()
 
-// word tries the runs of one alphabet inside a stretch without blanks.
-func word(s string, start, end int, yield func(Block) bool) bool {
+// word tries the runs of one alphabet inside a stretch without blanks, which
+// base64 may go on with behind the end of its line.
+func word(s string, start, line, end int, yield func(Block) bool) bool {
 	for i := start; i < end; {
 		if alphabet[s[i]]&is64 == 0 {
 			i++
@@ -118,9 +119,9 @@ func word(s string, start, end int, yield func(Block) bool) bool {
 		}
 		i = j
 	}
-	if end-start >= 2*MinBlock {
-		if t := eightyFive(s[start:end]); t != "" {
-			return yield(Block{start, end, t})
+	if line-start >= 2*MinBlock {
+		if t := eightyFive(s[start:line]); t != "" {
+			return yield(Block{start, line, t})
 		}
 	}
 	return true
