@@ -53,3 +53,12 @@ func (p *Policy) Tests() []string {
 	}
 	return out
 }
+
+// Warnings are what the loader and the compiler found odd.
+func (p *Policy) Warnings() []string {
+	var out []string
+	for _, w := range p.Loaded.Warnings {
+		out = append(out, w.String())
+	}
+	return out
+}

@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/internal/problem"
@@ -12,6 +15,7 @@ import (
 	"github.com/chitin-sh/chitin/invoke"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/sandbox/all"
+	"github.com/chitin-sh/chitin/sandbox/workspace"
 	"github.com/chitin-sh/chitin/tool"
 	"github.com/chitin-sh/chitin/toolpolicy"
 	"github.com/chitin-sh/chitin/toolpolicy/shell"
@@ -49,6 +53,7 @@ func (a *App) openRooms(ctx context.Context, l *config.Loaded) error {
 		BindRoots: a.bindRoots,
 		Log:       a.log,
 		OnEvent:   a.boxEvent,
+		Recover:   recoverWorkspace,
 	})
 	a.undo.add("sandboxes", a.boxes.Shutdown)
 	if a.once, err = invoke.NewOnce(ctx, a.db); err != nil {
@@ -72,6 +77,20 @@ func (a *App) deps(r *rooms, once *invoke.Once) invoke.Deps {
 func (a *App) openTools() (err error) {
 	a.tools, err = tool.NewRegistry(a.toolList()...)
 	return err
+}
+
+// recoverWorkspace repairs a workspace as the user of its box.
+func recoverWorkspace(dir, intent, user string) error {
+	o := workspace.Options{Workdir: sandbox.Workdir, IntentDir: intent}
+	if uid, gid, ok := strings.Cut(user, ":"); ok && os.Getuid() == 0 {
+		var err1, err2 error
+		o.UID, err1 = strconv.Atoi(uid)
+		o.GID, err2 = strconv.Atoi(gid)
+		if err := errors.Join(err1, err2); err != nil {
+			return err
+		}
+	}
+	return workspace.Recover(dir, o)
 }
 
 // bindRoots are the directories that configured binds may come from.

@@ -109,7 +109,7 @@ func (c *call) deny(d toolpolicy.Decision) Response {
 	if _, err := c.Journal.Append(c.decided(d, toolpolicy.Deny)); err != nil {
 		return c.unrecorded(err)
 	}
-	return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: tool.KindNotFound, Public: "Tool not available: " + c.req.Tool}}
+	return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: tool.KindNotFound, Public: "Tool not available: " + c.Redactor.String(c.req.Tool)}}
 }
 
 func (c *call) dryRun(d toolpolicy.Decision) Response {
@@ -275,13 +275,13 @@ func clip(s string, budget *int) string {
 func (c *call) entry(event string) *journal.Entry {
 	return &journal.Entry{
 		Event: event, Call: c.id, Principal: c.req.Caller.Principal(), Tenant: c.req.Caller.Tenant(),
-		Surface: string(c.req.Surface), Session: c.facts.Key, Tool: c.query.Tool, Label: c.facts.Label,
+		Surface: string(c.req.Surface), Session: c.Redactor.String(c.facts.Key), Tool: c.Redactor.String(c.query.Tool), Label: c.facts.Label,
 	}
 }
 
 func (c *call) decided(d toolpolicy.Decision, v toolpolicy.Verdict) *journal.Entry {
 	e := c.entry(journal.EventDecided)
-	e.Verdict, e.Reason = v.String(), d.Reason
+	e.Verdict, e.Reason = v.String(), c.Redactor.String(d.Reason)
 	if len(c.req.Args) > 0 {
 		e.Args = c.Redactor.Bytes(c.req.Args)
 	}
@@ -301,7 +301,9 @@ func traceOf(d toolpolicy.Decision) json.RawMessage {
 }
 
 func (c *call) fail(err error) Response {
-	return Response{CallID: c.id, Err: tool.AsError(err)}
+	te := *tool.AsError(err) // it may name what the caller sent
+	te.Public = c.Redactor.String(te.Public)
+	return Response{CallID: c.id, Err: &te}
 }
 
 // unrecorded fails a call that the journal could not take: what cannot be

@@ -28,6 +28,9 @@ type ManagerOptions struct {
 	// Ephemeral makes boxes that end with this process.
 	Ephemeral bool
 	Log       *slog.Logger
+	// Recover finishes or undoes what a crash left half-applied in a workspace,
+	// before its log is removed. May be nil.
+	Recover func(workspace, intentDir, user string) error
 	// OnEvent hears what happens; it must not block long. May be nil.
 	OnEvent func(Event)
 }

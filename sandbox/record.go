@@ -111,6 +111,11 @@ func (m *Manager) closeRecord(req Request, owner Owner, f fate) {
 	if req.Spec.Workspace == "" {
 		req.Spec.Workspace = own
 	}
+	if m.o.Recover != nil && !req.Spec.ReadOnly() {
+		if err := m.o.Recover(req.Spec.Workspace, filepath.Join(dir, "intent"), req.Spec.User); err != nil {
+			m.o.Log.Warn("a half-applied change of a sandbox workspace could not be repaired", "box", req.ID, "error", err)
+		}
+	}
 	if f == keepFiles && owner.Key != "" && req.Spec.Workspace == own && !isEmptyDir(own) {
 		kept := m.keptWorkspace(owner)
 		if err := securefile.MkdirAll(filepath.Dir(kept)); err == nil && !exists(kept) {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/chitin-sh/chitin/app"
+	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/internal/cli/agentcmd"
 	"github.com/chitin-sh/chitin/internal/cli/approvalscmd"
 	"github.com/chitin-sh/chitin/internal/cli/callcmd"
@@ -37,7 +38,7 @@ func add(root *cobra.Command, env *cliutil.Env) {
 			sandboxcmd.New(env, sandboxcmd.Deps{Config: sandboxOf(env)}), secretscmd.New(env),
 			contentcmd.New(env), securitycmd.New(env),
 		}},
-		{"keep", []*cobra.Command{configcmd.New(env), journalcmd.New(env), doctorcmd.New(env), versionCommand(env)}},
+		{"keep", []*cobra.Command{configcmd.New(env, loadAndCompile), journalcmd.New(env), doctorcmd.New(env), versionCommand(env)}},
 	}
 	for _, g := range groups {
 		for _, c := range g.cmds {
@@ -55,8 +56,17 @@ func policy(env *cliutil.Env) policycmd.Load {
 		if err != nil {
 			return nil, err
 		}
-		return &policycmd.Loaded{Engine: p.Engine, Tools: p.Tools, Facts: p.Facts, Tests: p.Tests()}, nil
+		return &policycmd.Loaded{Engine: p.Engine, Tools: p.Tools, Facts: p.Facts, Tests: p.Tests(), Warnings: p.Warnings()}, nil
 	}
+}
+
+// loadAndCompile checks a configuration as serve would.
+func loadAndCompile(path string) (*config.Loaded, error) {
+	p, err := app.LoadPolicy(path)
+	if err != nil {
+		return nil, err
+	}
+	return p.Loaded, nil
 }
 
 // loader compiles the policy once per command.

@@ -138,6 +138,9 @@ func answerError(e *tool.Error, name string) *invokeAnswerError {
 	case tool.KindForbidden:
 		return &invokeAnswerError{"forbidden", e.Public}
 	case tool.KindNotFound:
+		if e.Public != "" { // redacted by the corridor
+			return &invokeAnswerError{"not_found", e.Public}
+		}
 		return &invokeAnswerError{"not_found", "Tool not available: " + name}
 	case tool.KindUnavail:
 		return &invokeAnswerError{"internal_error", e.Public}

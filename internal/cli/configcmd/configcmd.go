@@ -13,27 +13,30 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// New is the command.
-func New(env *cliutil.Env) *cobra.Command {
+// Load reads a configuration and checks all of it, the policy's rules included.
+type Load func(path string) (*config.Loaded, error)
+
+// New is the command; validate checks with check.
+func New(env *cliutil.Env, check Load) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Validate, show and describe the configuration",
 		Long: "The configuration is chitin.yml in the state directory, or the file named by --config or\n" +
 			"$CHITIN_CONFIG. Without a file every default holds.",
 	}
-	cmd.AddCommand(validate(env), show(env), schema(env))
+	cmd.AddCommand(validate(env, check), show(env), schema(env))
 	return cmd
 }
 
-func load(env *cliutil.Env) (*config.Loaded, error) {
+func load(env *cliutil.Env, how Load) (*config.Loaded, error) {
 	path, err := env.ConfigPath()
 	if err != nil {
 		return nil, err
 	}
-	return config.Load(path)
+	return how(path)
 }
 
-func validate(env *cliutil.Env) *cobra.Command {
+func validate(env *cliutil.Env, check Load) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "validate",
@@ -42,7 +45,7 @@ func validate(env *cliutil.Env) *cobra.Command {
 		Example: "  chitin config validate\n  chitin config validate --config ./chitin.yml --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			l, err := load(env)
+			l, err := load(env, check)
 			var invalid *config.InvalidError
 			if err != nil && !errors.As(err, &invalid) {
 				return err
@@ -95,7 +98,7 @@ func show(env *cliutil.Env) *cobra.Command {
 		Example: "  chitin config show\n  chitin config show --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			l, err := load(env)
+			l, err := load(env, config.Load)
 			if err != nil {
 				return cliutil.WithHint(err, "chitin config validate")
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
+	"github.com/chitin-sh/chitin/secrets/harden"
 	"github.com/spf13/cobra"
 )
 
@@ -45,6 +46,9 @@ func run(ctx context.Context, env *cliutil.Env) error {
 	path, err := env.ConfigPath()
 	if err != nil {
 		return err
+	}
+	if err := harden.NoCore(); err != nil {
+		_, _ = fmt.Fprintln(env.Err, "warning: core dumps cannot be switched off:", err)
 	}
 	a, err := app.New(ctx, app.Options{StateDir: state, ConfigPath: path, Port: env.Port, Getenv: env.Getenv, Log: env.Err})
 	if err != nil {
