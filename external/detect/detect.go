@@ -95,9 +95,14 @@ func (s *scanner) report(threshold, bonus float64) Report {
 // decoded scans what the text of the last run decodes to, and raises r if any
 // of it is worse.
 func (s *scanner) decoded(text string, threshold float64, r *Report, depth int) {
+	talk, bonus := s.talk, codedBonus
+	if talk >= talks { // an example in an article about attacks
+		bonus = 0
+	}
 	for _, l := range layers(text, s.lex.seen, s.turned) {
 		s.run(l.text, nil)
-		in := s.report(threshold, codedBonus)
+		s.talk += talk
+		in := s.report(threshold, bonus)
 		if depth < maxLayers && (s.lex.seen.any() || s.turned != (rotCount{})) {
 			s.decoded(l.text, threshold, &in, depth+1)
 		}

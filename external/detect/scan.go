@@ -10,6 +10,7 @@ const (
 	chunkSize = 16  // tokens that are weighed together
 	window    = 4   // chunks in a window
 	maxSpans  = 64  // reported from one text
+	talks     = 3   // words about attacks that make a text an article about them
 )
 
 // scanner is the state of one scan, reused between scans.
@@ -145,7 +146,7 @@ func (s *scanner) close(n, end int) {
 // plain is how many high rules fired, up to two, in a text that does not talk
 // about attacks: what a rule names for certain need not be weighed.
 func (s *scanner) plain() int {
-	if s.talk >= 3 {
+	if s.talk >= talks {
 		return 0
 	}
 	return min(2, bits.OnesCount64(s.strong))

@@ -16,7 +16,7 @@ var joinPlain = func() (k [256]bool) {
 }()
 
 func joinStep(buf []byte, s string, i int) ([]byte, int) {
-	if alone(s, i-1) && alone(s, i+1) {
+	if !joinPlain[s[i]] && alone(s, i-1) && alone(s, i+1) {
 		return buf, 1
 	}
 	return append(buf, s[i]), 1
