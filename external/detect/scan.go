@@ -20,8 +20,9 @@ type scanner struct {
 	slots []uint32 // by pattern
 	lex   lexer
 	buf   [batch]tok
-	hist  [3]tok // the last tokens, newest first
-	b, t  uint32 // hashes of the last two and three tokens
+	h     [2]uint32 // hashes of the last tokens, newest first
+	begin [3]int32  // where the last tokens start
+	b, t  uint32    // hashes of the last two and three tokens
 
 	pos   int        // tokens seen, counted on over scans
 	state []progress // by element
@@ -64,7 +65,7 @@ func (s *scanner) reset(text string) {
 		s.pos = 64
 	}
 	s.lex = lexer{s: text}
-	s.hits, s.hist, s.b, s.t = s.hits[:0], [3]tok{}, 0, 0
+	s.hits, s.h, s.begin, s.b, s.t = s.hits[:0], [2]uint32{}, [3]int32{}, 0, 0
 	s.strong, s.talk, s.turned = 0, 0, rotCount{}
 	s.sum, s.chunks, s.best, s.from, s.to = 0, 0, math.Inf(-1), 0, 0
 }
@@ -102,9 +103,9 @@ func (s *scanner) run(text string, endChunk func()) {
 
 // token weighs one token and advances the rules.
 func (s *scanner) token(text string, w *tok) {
-	b := join(s.hist[0].h, w.h)
+	b := join(s.h[0], w.h)
 	t, q := join(s.b, w.h), join(s.t, w.h)
-	k := join(s.hist[1].h, w.h)
+	k := join(s.h[1], w.h)
 	f, n := slots(w, b, t, q, k)
 	if s.tap != nil {
 		for _, x := range f[:n] {
@@ -120,7 +121,8 @@ func (s *scanner) token(text string, w *tok) {
 	if mask := s.prog.ends[w.h>>(32-endBits)]; mask != 0 {
 		s.rules(text, w, mask, [4]uint32{w.h, b, t, q})
 	}
-	s.hist[2], s.hist[1], s.hist[0] = s.hist[1], s.hist[0], *w
+	s.h[1], s.h[0] = s.h[0], w.h
+	s.begin[2], s.begin[1], s.begin[0] = s.begin[1], s.begin[0], w.start
 	s.b, s.t = b, t
 }
 
@@ -178,7 +180,7 @@ func (s *scanner) step(text string, e element, n int, w *tok) {
 	start := int(w.start)
 	if e.first {
 		if n > 0 {
-			start = int(s.hist[n-1].start)
+			start = int(s.begin[n-1])
 		}
 		if s.prog.pats[e.pat].lineStart && !lineStart(text, start) {
 			return
