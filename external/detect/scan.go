@@ -20,9 +20,10 @@ type scanner struct {
 	slots []uint32 // by pattern
 	lex   lexer
 	buf   [batch]tok
-	h     [2]uint32 // hashes of the last tokens, newest first
-	begin [3]int32  // where the last tokens start
-	b, t  uint32    // hashes of the last two and three tokens
+	sums  [batch]int32 // weights of the tokens of buf
+	h     [2]uint32    // hashes of the last tokens, newest first
+	begin [3]int32     // where the last tokens start
+	b, t  uint32       // hashes of the last two and three tokens
 
 	pos   int        // tokens seen, counted on over scans
 	state []progress // by element
@@ -79,11 +80,12 @@ func (s *scanner) run(text string, endChunk func()) {
 		if n == 0 {
 			break
 		}
-		for i := 0; i < n; i++ {
+		s.weigh(n)
+		for i := range n {
 			if inChunk == 0 {
 				s.starts[s.chunks%window] = int(s.buf[i].start)
 			}
-			s.token(text, &s.buf[i])
+			s.token(text, &s.buf[i], s.sums[i])
 			if inChunk++; inChunk == chunkSize {
 				s.close(chunkSize, int(s.buf[i].end))
 				inChunk = 0
@@ -101,22 +103,36 @@ func (s *scanner) run(text string, endChunk func()) {
 	}
 }
 
-// token weighs one token and advances the rules.
-func (s *scanner) token(text string, w *tok) {
+// weigh sums the weights of the first n tokens of the batch, each by itself.
+// No rule is looked at here: the lookups of many tokens then overlap.
+func (s *scanner) weigh(n int) {
+	W := s.model.W
+	h0, h1, b0, t0 := s.h[0], s.h[1], s.b, s.t
+	for i := range s.buf[:n] {
+		w := &s.buf[i]
+		b := join(h0, w.h)
+		t, q := join(b0, w.h), join(t0, w.h)
+		f, k := slots(w, b, t, q, join(h1, w.h))
+		sum := int32(int8(W[f[0]])) + int32(int8(W[f[1]])) + int32(int8(W[f[2]])) + int32(int8(W[f[3]]))
+		if k == 5 {
+			sum += int32(int8(W[f[4]]))
+		}
+		s.sums[i] = sum
+		h1, h0, b0, t0 = h0, w.h, b, t
+	}
+}
+
+// token counts one weighed token and advances the rules.
+func (s *scanner) token(text string, w *tok, weight int32) {
 	b := join(s.h[0], w.h)
 	t, q := join(s.b, w.h), join(s.t, w.h)
-	k := join(s.h[1], w.h)
-	f, n := slots(w, b, t, q, k)
 	if s.tap != nil {
+		f, n := slots(w, b, t, q, join(s.h[1], w.h))
 		for _, x := range f[:n] {
 			s.tap(x)
 		}
 	}
-	W := s.model.W
-	s.sum += int(int8(W[f[0]])) + int(int8(W[f[1]])) + int(int8(W[f[2]])) + int(int8(W[f[3]]))
-	if n == 5 {
-		s.sum += int(int8(W[f[4]]))
-	}
+	s.sum += int(weight)
 	s.pos++
 	if mask := s.prog.ends[w.h>>(32-endBits)]; mask != 0 {
 		s.rules(text, w, mask, [4]uint32{w.h, b, t, q})
