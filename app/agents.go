@@ -31,7 +31,7 @@ func (a *App) openAgents(ctx context.Context) error {
 		Sandboxed: func(id string) bool { return a.boxes.Sandboxed(id, false) },
 	})
 	a.undo.add("sub-agents", a.subagents.Close)
-	return nil
+	return a.openCron(ctx)
 }
 
 // model is the model of an agent's turns.
@@ -70,7 +70,7 @@ func (a *App) sealLabelled(label, text string) string {
 
 // sessionTools are the tools over sessions.
 func (a *App) sessionTools() []tool.Tool {
-	return sessions.Tools(sessions.Deps{Store: a.sessions, Reach: a.reach, Agents: sessionAgents{a}})
+	return append(sessions.Tools(sessions.Deps{Store: a.sessions, Reach: a.reach, Agents: sessionAgents{a}}), a.cronTool())
 }
 
 // reach asks the policy whether a call may touch a session.

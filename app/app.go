@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chitin-sh/chitin/agent"
+	"github.com/chitin-sh/chitin/agent/cron"
 	"github.com/chitin-sh/chitin/agent/subagents"
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/gateway"
@@ -62,6 +63,7 @@ type App struct {
 	approvals *approvals
 	loop      *agent.Loop
 	subagents *subagents.Manager
+	cron      *cron.Scheduler
 	doors     []net.Listener
 	failed    chan error
 

@@ -100,6 +100,7 @@ func (a *App) drain(ctx context.Context, srv *http.Server) error {
 // background adopts the boxes of an earlier run and prunes old ones. A sandbox
 // that cannot be had now is not an error of the gateway.
 func (a *App) background(ctx context.Context) error {
+	a.cron.Start()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {

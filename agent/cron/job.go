@@ -68,8 +68,24 @@ type Job struct {
 // SessionName is the name of the session that the job's runs happen in.
 func (j Job) SessionName() string { return "cron:" + j.ID }
 
+// InvalidError says what is wrong with a job, in words for whoever made it.
+type InvalidError struct{ err error }
+
+// Error is the message.
+func (e *InvalidError) Error() string { return e.err.Error() }
+
+// Unwrap is what was wrong.
+func (e *InvalidError) Unwrap() error { return e.err }
+
 // normal fills defaults and checks a job.
 func (j *Job) normal() error {
+	if err := j.check(); err != nil {
+		return &InvalidError{err}
+	}
+	return nil
+}
+
+func (j *Job) check() error {
 	if j.Missed == "" {
 		j.Missed = MissedRun
 	}

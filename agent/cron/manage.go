@@ -33,7 +33,7 @@ func (s *Scheduler) plan(j *Job, now time.Time) error {
 		return nil
 	}
 	if j.Due = j.Schedule.Next(now); j.Due.IsZero() {
-		return errors.New("schedule: that time has passed")
+		return &InvalidError{errors.New("schedule: that time has passed")}
 	}
 	j.Fire = s.jitter(*j, j.Due)
 	return nil
@@ -79,14 +79,21 @@ func (s *Scheduler) refit(ctx context.Context, j *Job, was Job) error {
 	if j.Updated = now; !now.After(was.Updated) {
 		j.Updated = was.Updated.Add(time.Millisecond)
 	}
-	if j.Enabled && !s.Alive(ctx, j.Authority) {
-		return ErrRevoked
-	}
 	if j.Enabled {
+		if err := s.mustLive(ctx, j.Authority); err != nil {
+			return err
+		}
 		j.Stopped = ""
 	}
 	if j.Enabled != was.Enabled || j.Schedule != was.Schedule || j.Jitter != was.Jitter {
 		return s.plan(j, now)
+	}
+	return nil
+}
+
+func (s *Scheduler) mustLive(ctx context.Context, a Authority) error {
+	if ok, err := s.Alive(ctx, a); err != nil || !ok {
+		return errors.Join(err, unless(err, ErrRevoked))
 	}
 	return nil
 }
@@ -107,8 +114,8 @@ func (s *Scheduler) RunNow(ctx context.Context, tenant, id string) (Run, error) 
 	if err != nil {
 		return Run{}, err
 	}
-	if !s.Alive(ctx, j.Authority) {
-		return Run{}, ErrRevoked
+	if err := s.mustLive(ctx, j.Authority); err != nil {
+		return Run{}, err
 	}
 	now := s.now()
 	r := Run{ID: newID(), Cause: CauseManual, State: RunRunning, Due: now, Started: now}

@@ -18,6 +18,8 @@ const (
 	// sweepEvery is how often creators are looked at: a job whose creator is
 	// revoked stops within this time, durably.
 	sweepEvery = 30 * time.Second
+	// retryAfter is how soon a database that failed is asked again.
+	retryAfter = 5 * time.Second
 	// maxAtOnce bounds the runs of all tenants together.
 	maxAtOnce = 4
 )
@@ -34,9 +36,9 @@ type Deps struct {
 	// Run does a job's work, with no more than the job's authority. It ends
 	// when ctx does.
 	Run func(ctx context.Context, j Job) (Outcome, error)
-	// Alive reports whether the creator's authority still holds. Without it
-	// nothing runs.
-	Alive func(ctx context.Context, a Authority) bool
+	// Alive reports whether the creator's authority still holds. With an error
+	// nothing runs now; with a no it never does again. Without it nothing runs.
+	Alive func(ctx context.Context, a Authority) (bool, error)
 	// Ended hears of every run that ended or was skipped; may be nil.
 	Ended func(j Job, r Run)
 	Clock gocron.Clock        // nil: the machine's
@@ -72,7 +74,7 @@ func New(ctx context.Context, d Deps) (*Scheduler, error) {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	if d.Alive == nil {
-		d.Alive = func(context.Context, Authority) bool { return false }
+		d.Alive = func(context.Context, Authority) (bool, error) { return false, nil }
 	}
 	s := &Scheduler{Deps: d, jobs: jobs{d.DB}, wake: make(chan struct{}, 1), running: map[string]context.CancelFunc{}}
 	n, err := s.jobs.abandon(ctx, d.Clock.Now())
@@ -150,7 +152,10 @@ func (s *Scheduler) tick() time.Duration {
 			return sweepEvery
 		}
 		for _, j := range ripe {
-			s.fire(j, now)
+			if err := s.fire(j, now); err != nil {
+				s.warn("a schedule cannot be run; it is tried again", err)
+				return retryAfter
+			}
 		}
 		free = s.free()
 	}
@@ -183,7 +188,9 @@ func (s *Scheduler) sweep() {
 		s.warn("schedules cannot be read", err)
 	}
 	for _, j := range all {
-		if !s.Alive(s.ctx, j.Authority) && s.ctx.Err() == nil {
+		if ok, err := s.Alive(s.ctx, j.Authority); err != nil {
+			s.warn("a schedule's creator cannot be looked up", err)
+		} else if !ok && s.ctx.Err() == nil {
 			s.stop(j)
 		}
 	}
@@ -197,12 +204,12 @@ func (s *Scheduler) stop(j Job) {
 }
 
 // fire claims one due time and runs it, or records why not.
-func (s *Scheduler) fire(j Job, now time.Time) {
-	if !s.Alive(s.ctx, j.Authority) {
-		if s.ctx.Err() == nil {
+func (s *Scheduler) fire(j Job, now time.Time) error {
+	if ok, err := s.Alive(s.ctx, j.Authority); err != nil || !ok {
+		if err == nil && s.ctx.Err() == nil {
 			s.stop(j)
 		}
-		return
+		return err
 	}
 	r := Run{ID: newID(), Cause: CauseSchedule, State: RunRunning, Due: j.Due, Started: now}
 	skip := func(why string) { r.State, r.Outcome, r.Ended = RunSkipped, why, now }
@@ -218,23 +225,21 @@ func (s *Scheduler) fire(j Job, now time.Time) {
 	}
 	ctx, release, err := s.reserve(j)
 	if errors.Is(err, ErrClosed) {
-		return
+		return err
 	}
 	if err != nil && r.State == RunRunning {
 		skip("the run before it had not ended")
 	}
 	mine, err := s.jobs.claim(s.ctx, j, r, due, s.jitter(j, due))
-	if err != nil {
-		s.warn("a schedule cannot be claimed", err)
+	if mine && r.State == RunRunning {
+		go s.work(ctx, release, j, r)
+		return nil
 	}
-	if !mine || r.State != RunRunning {
-		release()
-		if mine {
-			s.ended(j, r)
-		}
-		return
+	release()
+	if mine {
+		s.ended(j, r)
 	}
-	go s.work(ctx, release, j, r)
+	return err
 }
 
 func (s *Scheduler) jitter(j Job, due time.Time) time.Time {

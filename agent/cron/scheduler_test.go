@@ -19,12 +19,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a scheduler whose time is a bubble's and whose work is a function.
 type world struct {
 	*Scheduler
-	db   *store.DB
-	mu   sync.Mutex
-	runs []string
-	dead map[string]bool // credentials
-	work func(context.Context, Job) (Outcome, error)
-	rand int64
+	db    *store.DB
+	mu    sync.Mutex
+	runs  []string
+	dead  map[string]bool // credentials
+	blind error           // what looking creators up gives
+	work  func(context.Context, Job) (Outcome, error)
+	rand  int64
 }
 
 func openDB(t *testing.T) *store.DB {
@@ -43,10 +44,10 @@ func start(t *testing.T, db *store.DB, work func(context.Context, Job) (Outcome,
 	var err error
 	w.Scheduler, err = New(t.Context(), Deps{
 		DB: db, Run: w.run, Rand: func(int64) int64 { return w.rand },
-		Alive: func(_ context.Context, a Authority) bool {
+		Alive: func(_ context.Context, a Authority) (bool, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return !w.dead[a.Creator.Credential]
+			return !w.dead[a.Creator.Credential], w.blind
 		},
 	})
 	if err != nil {
@@ -253,6 +254,31 @@ func TestRevokedCreatorStops(t *testing.T) {
 		synctest.Wait()
 		if got, err := w.Get(t.Context(), "default", j.ID); len(w.names()) != 0 || err != nil || got.Enabled || got.Stopped == "" {
 			t.Errorf("after a restart: ran %v, %+v, %v", w.names(), got, err)
+		}
+	})
+}
+
+func TestCreatorThatCannotBeLookedUp(t *testing.T) {
+	bubble(t, func(t *testing.T, db *store.DB) {
+		w := start(t, db, nil)
+		defer w.end(t)
+		j := w.add(t, Job{Name: "tick"})
+		see := func(err error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.blind = err
+		}
+		see(errors.New("database is locked"))
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		if got := w.names(); len(got) != 0 {
+			t.Errorf("ran blindly: %v", got)
+		}
+		see(nil)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got := w.history(t, j.ID); !slices.Equal(got, []string{"schedule done"}) {
+			t.Errorf("history = %v, want the run as soon as it could be", got)
 		}
 	})
 }
