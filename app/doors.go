@@ -29,7 +29,15 @@ type wsApprovals struct{ book *approval.Book }
 // List is what waits.
 func (a wsApprovals) List(ctx context.Context, c gateway.Caller) (any, error) {
 	list, err := a.book.List(ctx, c)
-	return map[string]any{"approvals": list}, err
+	return orEmpty(list), err
+}
+
+// orEmpty makes no list an empty one, as it is written.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // Resolve answers one question.
@@ -50,7 +58,7 @@ func (s wsSandboxes) List(_ context.Context, c gateway.Caller) (any, error) {
 	for i := range list {
 		list[i].Workspace = ""
 	}
-	return map[string]any{"sandboxes": list}, nil
+	return orEmpty(list), nil
 }
 
 // Recreate removes one box, so that the next call makes it anew.
@@ -71,7 +79,7 @@ func (j wsJournal) Tail(_ context.Context, c gateway.Caller, limit int) (any, er
 		out = append(out, r)
 		return true
 	})
-	return map[string]any{"records": out}, err
+	return out, err
 }
 
 // Follow sends each new record until ctx ends.

@@ -99,7 +99,7 @@ func (h httpSessions) List(ctx context.Context, c gateway.Caller, limit int) (an
 	for _, s := range list {
 		rows = append(rows, map[string]any{"key": s.Key.String(), "agentId": s.Key.Agent, "label": s.Label, "depth": s.Depth, "updatedAt": s.Updated.UnixMilli()})
 	}
-	return map[string]any{"sessions": rows}, err
+	return rows, err
 }
 
 // find is the canonical key of a session that is there.
