@@ -312,4 +312,3 @@ func (c *call) unrecorded(err error) Response {
 	c.Log.Error("journal refused a record", slog.String("call", c.id), slog.Any("err", err))
 	return c.fail(tool.Unavailable("the journal cannot be written; the gateway refuses calls until it can", err))
 }
-
