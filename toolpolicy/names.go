@@ -86,12 +86,11 @@ func Profiles() []string { return []string{"minimal", "coding", "messaging", "fu
 // vocabulary is every name that a rule can mean: the registered tools and
 // those that the floors speak of. A tool's index is its bit.
 type vocabulary struct {
-	names   []string            // sorted
-	here    bits                // which of them are registered
-	index   map[string]int32    // registered names and their aliases
-	groups  map[string][]string // expanded, registry included
-	known   map[string]bool     // every name that is no typing mistake
-	members map[string]bool     // groups and plugin ids
+	names  []string            // sorted
+	here   bits                // which of them are registered
+	index  map[string]int32    // registered names and their aliases
+	groups map[string][]string // expanded, registry included
+	known  map[string]bool     // every name that is no typing mistake
 }
 
 func newVocabulary(tools []string) *vocabulary {

@@ -126,7 +126,7 @@ func TestSilenceDenies(t *testing.T) {
 		t.Error("redeemed after the time")
 	}
 
-	r, p, plan = w.ask(gitStatus)
+	r, _, _ = w.ask(gitStatus)
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	if err := w.book.Wait(ctx, r); !errors.Is(err, ErrDenied) {
