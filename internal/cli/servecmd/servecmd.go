@@ -50,6 +50,10 @@ func run(ctx context.Context, env *cliutil.Env) error {
 	if err := harden.NoCore(); err != nil {
 		_, _ = fmt.Fprintln(env.Err, "warning: core dumps cannot be switched off:", err)
 	}
+	// Before anything else: a reload asked for during the start must not end us.
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 	a, err := app.New(ctx, app.Options{StateDir: state, ConfigPath: path, Port: env.Port, Getenv: env.Getenv, Log: env.Err})
 	if err != nil {
 		return refusal(err)
@@ -58,9 +62,6 @@ func run(ctx context.Context, env *cliutil.Env) error {
 		return refusal(errors.Join(err, stop(a)))
 	}
 	a.Hello(env.Out)
-	reload := make(chan os.Signal, 1)
-	signal.Notify(reload, syscall.SIGHUP)
-	defer signal.Stop(reload)
 	for {
 		select {
 		case <-reload:
