@@ -80,6 +80,7 @@ func (s Schedule) at() (func(time.Time) time.Time, error) {
 	if err != nil || at.UnixMilli() <= 0 {
 		return nil, errors.New("schedule.at must be a time such as 2030-01-31T09:00:00Z")
 	}
+	at = at.Truncate(time.Millisecond) // what the database keeps: a due time must equal itself when read back
 	return func(t time.Time) time.Time {
 		if at.After(t) {
 			return at

@@ -223,6 +223,9 @@ func (s *Scheduler) fire(j Job, now time.Time) error {
 	if due.Before(now.Add(-grace)) && !due.IsZero() {
 		due = j.Schedule.Next(now) // many due times that passed are one
 	}
+	if !due.After(j.Due) {
+		due = time.Time{} // a schedule that stands still ends
+	}
 	ctx, release, err := s.reserve(j)
 	if errors.Is(err, ErrClosed) {
 		return err

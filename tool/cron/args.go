@@ -138,7 +138,7 @@ type jobView struct {
 	Creator       string       `json:"creator"`
 	Label         string       `json:"label,omitempty"`
 	SessionTarget string       `json:"sessionTarget"`
-	SessionKey    string       `json:"sessionKey"`
+	SessionKey    string       `json:"session"`
 	Schedule      scheduleView `json:"schedule"`
 	Payload       payloadView  `json:"payload"`
 	Missed        string       `json:"missed"`

@@ -68,7 +68,7 @@ func TestLifeOfAJob(t *testing.T) {
 	w := world(t)
 	job := call(t, w, daily)
 	id, _ := job["id"].(string)
-	if id == "" || job["creator"] != "token:test" || job["sessionKey"] != "agent:main:cron:"+id || job["enabled"] != true {
+	if id == "" || job["creator"] != "token:test" || job["session"] != "agent:main:cron:"+id || job["enabled"] != true {
 		t.Fatalf("added %v", job)
 	}
 	if next := job["state"].(map[string]any)["nextRunAtMs"].(float64); next < float64(time.Now().UnixMilli()) {
