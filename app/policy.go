@@ -6,6 +6,8 @@ import (
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/tool"
 	toolall "github.com/chitin-sh/chitin/tool/all"
+	contenttool "github.com/chitin-sh/chitin/tool/content"
+	crontool "github.com/chitin-sh/chitin/tool/cron"
 	"github.com/chitin-sh/chitin/tool/sessions"
 	"github.com/chitin-sh/chitin/toolpolicy"
 )
@@ -25,7 +27,8 @@ func LoadPolicy(configPath string) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	reg, err := tool.NewRegistry(toolall.Tools(toolall.Deps{More: sessions.Tools(sessions.Deps{})})...)
+	more := append(sessions.Tools(sessions.Deps{}), contenttool.Tools(contenttool.Deps{})...)
+	reg, err := tool.NewRegistry(toolall.Tools(toolall.Deps{More: append(more, crontool.New(crontool.Deps{}))})...)
 	if err != nil {
 		return nil, err
 	}

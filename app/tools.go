@@ -29,7 +29,7 @@ func (a *App) toolList() []tool.Tool {
 		Status:  statusSource{a},
 		Agents:  agentLister{a},
 		Gateway: configAdmin{a},
-		More:    a.sessionTools(),
+		More:    append(a.sessionTools(), a.contentTools()...),
 	})
 }
 

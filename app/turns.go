@@ -15,13 +15,23 @@ import (
 	"github.com/chitin-sh/chitin/toolpolicy"
 )
 
-// extraRoutes are the routes of agent turns.
+// ExtraRoutes are the routes that the application adds to the table of
+// server/httpapi, for its documentation.
+func ExtraRoutes() []gateway.Route {
+	var out []gateway.Route
+	for _, e := range (&App{}).extraRoutes() {
+		out = append(out, e.Route)
+	}
+	return out
+}
+
+// extraRoutes are the routes of agent turns and content.
 func (a *App) extraRoutes() []httpapi.Extra {
 	post := []string{http.MethodPost}
-	return []httpapi.Extra{
+	return append(a.contentRoutes(), []httpapi.Extra{
 		{Route: gateway.Route{Path: "/v1/chat/completions", Methods: post, Scope: gateway.ScopeWrite, About: "One turn of an agent, in the chat-completions protocol."}, Handler: agentapi.Chat(a.turn)},
 		{Route: gateway.Route{Path: "/v1/responses", Methods: post, Scope: gateway.ScopeWrite, About: "One turn of an agent, in the responses protocol."}, Handler: agentapi.Responses(a.turn)},
-	}
+	}...)
 }
 
 // turn does one turn of an agent for a caller.

@@ -28,7 +28,7 @@ type ban struct {
 
 var bans = []ban{
 	{"", []string{"server", "agent", "app", "bench", "attack", "invoke", "internal/cli"}, "invoke", "only surfaces, agents and app send calls through the corridor"},
-	{"", []string{"app", "internal/cli", "bench", "attack", "cmd"}, "app", "app is the composition root: nothing below it may know it"},
+	{"", []string{"app", "internal/cli", "internal/docgen", "bench", "attack", "cmd"}, "app", "app is the composition root: nothing below it may know it"},
 	{"", []string{"app", "internal/cli", "internal/docgen", "config", "bench", "attack", "cmd"}, "config", "each room owns its Config; config gathers them"},
 	{"journal", nil, "toolpolicy", "the journal records any room and knows none"},
 }

@@ -96,11 +96,12 @@ func isUpgrade(r *http.Request) bool {
 // pages takes the paths that no row names, when there is a browser interface.
 var pages = gateway.Route{Path: "(pages)", Methods: getHead, Auth: gateway.AuthOwn, Page: true, About: "Assets of the browser interface."}
 
-// Markdown renders the route table for the documentation.
-func Markdown() string {
+// Markdown renders the route table for the documentation, with the routes that
+// other packages add.
+func Markdown(extra ...gateway.Route) string {
 	var b strings.Builder
 	b.WriteString("| path | methods | auth | scope | what |\n|---|---|---|---|---|\n")
-	for _, r := range Routes() {
+	for _, r := range append(Routes(), extra...) {
 		scope := r.Scope.String()
 		if scope == "" {
 			scope = "–"

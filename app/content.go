@@ -1,0 +1,58 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/chitin-sh/chitin/external"
+	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/server/httpapi"
+	"github.com/chitin-sh/chitin/tool"
+	contenttool "github.com/chitin-sh/chitin/tool/content"
+)
+
+// contentTools look at text from outside for a caller.
+func (a *App) contentTools() []tool.Tool {
+	return contenttool.Tools(contenttool.Deps{
+		Scan: func(text string) any { return external.ServeScan(external.ScanRequest{Text: text}) },
+		Wrap: func(text, source, from, subject string) string {
+			return external.Wrap(text, external.Meta{Source: source, From: from, Subject: subject}, a.live.Load().loaded.External.Options()...).Text()
+		},
+	})
+}
+
+// contentRoutes are the same over plain HTTP.
+func (a *App) contentRoutes() []httpapi.Extra {
+	post := []string{http.MethodPost}
+	return []httpapi.Extra{
+		{Route: gateway.Route{Path: "/content/scan", Methods: post, Scope: gateway.ScopeRead, About: "Whether a text tries to give orders."}, Handler: answering(func(r external.ScanRequest) any { return external.ServeScan(r) })},
+		{Route: gateway.Route{Path: "/content/wrap", Methods: post, Scope: gateway.ScopeRead, About: "A text behind markers that it cannot forge."}, Handler: answering(func(r external.WrapRequest) any {
+			return external.ServeWrap(a.live.Load().loaded.External, r)
+		})},
+	}
+}
+
+// answering decodes a bounded JSON body and answers with JSON.
+func answering[T any](serve func(T) any) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var req T
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 2*external.MaxText))
+		if err == nil {
+			err = json.Unmarshal(body, &req)
+		}
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		if err != nil {
+			status, msg := http.StatusBadRequest, "the body is not a JSON object of the right form"
+			var big *http.MaxBytesError
+			if errors.As(err, &big) {
+				status, msg = http.StatusRequestEntityTooLarge, "Payload too large"
+			}
+			w.WriteHeader(status)
+			_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"message": msg, "type": "invalid_request_error"}})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(serve(req))
+	})
+}
