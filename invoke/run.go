@@ -83,7 +83,11 @@ func (c *call) resolve(ctx context.Context) error {
 	} else {
 		name = c.req.Tool
 	}
-	if c.session, err = c.Sessions.Open(ctx, c.req.Caller.Tenant(), key, c.req.Caller.Principal()); err != nil {
+	c.session, err = c.Sessions.Open(ctx, c.req.Caller.Tenant(), key, c.req.Caller.Principal())
+	switch {
+	case errors.Is(err, session.ErrNotFound):
+		return &tool.Error{Kind: tool.KindNotFound, Public: "No session found: " + key.String(), Err: err}
+	case err != nil:
 		return &tool.Error{Kind: tool.KindFailed, Public: "the session cannot be opened", Err: err}
 	}
 	boxed, readOnly := c.Places.Facts(key.Agent, key.Main())

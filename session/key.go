@@ -34,6 +34,13 @@ func (k Key) Main() bool {
 	return true
 }
 
+// limited reports whether a session of this name always has an inherited
+// policy.
+func (k Key) limited() bool {
+	kind, _, _ := strings.Cut(k.Name, ":")
+	return kind == "subagent" || kind == "cron"
+}
+
 // ParseKey reads "", "main", "<name>" or "agent:<id>:<name>"; what names no
 // agent belongs to agent.
 func ParseKey(s, agent string) (Key, error) {

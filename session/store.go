@@ -52,7 +52,9 @@ func NewStore(db *store.DB) *Store {
 	return &Store{db: db, now: time.Now, live: map[id]Session{}}
 }
 
-// Open returns the session, making it when it is new.
+// Open returns the session, making it when it is new. Sessions that run under
+// somebody's inherited policy are never made here: one that was ended while
+// its agent works is ErrNotFound, and does not come back without its limits.
 func (s *Store) Open(ctx context.Context, tenant string, key Key, creator string) (Session, error) {
 	k := id{tenant, key.String()}
 	s.mu.RLock()
@@ -61,14 +63,23 @@ func (s *Store) Open(ctx context.Context, tenant string, key Key, creator string
 	if ok && s.now().Sub(got.Updated) < touchEvery {
 		return got, nil
 	}
-	now := s.now()
-	_, err := s.db.ExecContext(ctx, `INSERT INTO sessions (tenant, key, agent, creator, created, updated)
-		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET updated = excluded.updated`,
-		tenant, k.key, key.Agent, creator, now.UnixMilli(), now.UnixMilli())
-	if err != nil {
+	if err := s.touch(ctx, k, key, creator); err != nil {
 		return Session{}, fmt.Errorf("session: %w", err)
 	}
 	return s.load(ctx, k)
+}
+
+// touch makes a session or says that it is in use.
+func (s *Store) touch(ctx context.Context, k id, key Key, creator string) (err error) {
+	now := s.now().UnixMilli()
+	if key.limited() {
+		_, err = s.db.ExecContext(ctx, `UPDATE sessions SET updated = ? WHERE tenant = ? AND key = ?`, now, k.tenant, k.key)
+		return err
+	}
+	_, err = s.db.ExecContext(ctx, `INSERT INTO sessions (tenant, key, agent, creator, created, updated)
+		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET updated = excluded.updated`,
+		k.tenant, k.key, key.Agent, creator, now, now)
+	return err
 }
 
 // Spawn makes a child of parent under the policy that it inherits; it takes
