@@ -1,12 +1,19 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/chitin-sh/chitin/agent"
+	"github.com/chitin-sh/chitin/external"
+	"github.com/chitin-sh/chitin/external/mailtext"
 	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/journal"
 	"github.com/chitin-sh/chitin/secrets"
 	"github.com/chitin-sh/chitin/server/hooks"
 	"github.com/chitin-sh/chitin/session"
@@ -39,7 +46,7 @@ func (t hookTarget) Wake(ctx context.Context, c gateway.Caller, w hooks.Wake) (s
 	if err != nil {
 		return "", err
 	}
-	_, err = t.app.sessions.Append(ctx, s.Tenant, s.Key.String(), session.Message{Role: session.RoleEvent, Author: "hook", Text: w.Text, Label: hookLabel})
+	_, err = t.app.sessions.Append(ctx, s.Tenant, s.Key.String(), session.Message{Role: session.RoleEvent, Author: "hook", Text: t.app.redactor.String(w.Text), Label: hookLabel})
 	return "queued", err
 }
 
@@ -50,7 +57,7 @@ func (t hookTarget) Agent(ctx context.Context, c gateway.Caller, m hooks.Agent) 
 	if err != nil {
 		return nil, err
 	}
-	turn := agent.Turn{Caller: c.Narrow(gateway.ScopeRead|gateway.ScopeWrite, false), Surface: toolpolicy.SurfaceHook, Session: s, Input: m.Message, Label: hookLabel, Model: a.model(s.Key.Agent), System: system}
+	turn := agent.Turn{Caller: c.Narrow(gateway.ScopeRead|gateway.ScopeWrite, false), Surface: toolpolicy.SurfaceHook, Session: s, Input: a.redactor.String(m.Message), Label: hookLabel, Model: a.model(s.Key.Agent), System: system}
 	out := map[string]any{"sessionKey": s.Key.String()}
 	if !m.Wait {
 		go func() {
@@ -66,6 +73,35 @@ func (t hookTarget) Agent(ctx context.Context, c gateway.Caller, m hooks.Agent) 
 	}
 	out["reply"] = a.redactor.String(res.Text)
 	return out, nil
+}
+
+// mailLabel marks what came by mail.
+const mailLabel = "untrusted:email"
+
+// Mail leaves a mail for the agent to notice, as text with its sender and
+// subject; attachments are named, never opened.
+func (t hookTarget) Mail(ctx context.Context, c gateway.Caller, m hooks.Mail) (map[string]any, error) {
+	msg, err := mailtext.Parse(bytes.NewReader(m.Raw))
+	if err != nil {
+		return nil, errors.Join(hooks.ErrNotMail, err)
+	}
+	s, err := t.open(ctx, c, m.AgentID, m.SessionKey)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	_, _ = fmt.Fprintf(&b, "From: %s\nSubject: %s\n\n%s", external.Inline(msg.From), external.Inline(msg.Subject), msg.Text)
+	for _, a := range msg.Attachments {
+		_, _ = fmt.Fprintf(&b, "\n[attachment %s, %s]", external.Inline(a.Name), external.Inline(a.Type))
+	}
+	report := external.ServeScan(external.ScanRequest{Text: b.String()})
+	detail, err := json.Marshal(map[string]any{"flagged": report.Flagged, "score": report.Score, "families": report.Families, "spans": report.Spans})
+	if err != nil {
+		return nil, err
+	}
+	t.app.note(&journal.Entry{Event: "content.received", Principal: c.Principal(), Tenant: s.Tenant, Surface: "hook", Session: s.Key.String(), Label: mailLabel, Detail: detail})
+	_, err = t.app.sessions.Append(ctx, s.Tenant, s.Key.String(), session.Message{Role: session.RoleEvent, Author: "mail", Text: b.String(), Label: mailLabel})
+	return map[string]any{"sessionKey": s.Key.String(), "flagged": report.Flagged}, err
 }
 
 // open finds the session of a webhook: one of its own kind, never a person's.

@@ -69,6 +69,7 @@ func (g *running) configure(conf string) {
 
 func (g *running) start() {
 	g.t.Helper()
+	before := strings.Count(g.out.String(), "ready ")
 	g.cmd, g.done = exec.Command(filepath.Join(bin, "chitin"), "serve"), make(chan struct{})
 	g.cmd.Env, g.cmd.Stdout, g.cmd.Stderr = g.env, &g.out, &g.out
 	if err := g.cmd.Start(); err != nil {
@@ -76,7 +77,7 @@ func (g *running) start() {
 	}
 	cmd, done := g.cmd, g.done
 	go func() { _ = cmd.Wait(); close(done) }()
-	if !eventually(20*time.Second, func() bool { return strings.Contains(g.out.String(), "ready ") }) {
+	if !eventually(20*time.Second, func() bool { return strings.Count(g.out.String(), "ready ") > before }) {
 		g.t.Fatalf("the gateway never got ready: %s", g.out.String())
 	}
 }
