@@ -91,7 +91,7 @@ func TestLifeOfAJob(t *testing.T) {
 		t.Errorf("run = %v", r)
 	}
 	var res tool.Result
-	for range 200 {
+	for range 2000 {
 		var err error
 		if res, err = w.Call(t.Context(), "cron", `{"action":"runs","id":"`+id+`"}`); err != nil {
 			t.Fatal(err)
