@@ -3,10 +3,13 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
+	"strings"
 
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/external"
 	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/internal/securefile"
 	"github.com/chitin-sh/chitin/journal"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/session"
@@ -35,9 +38,15 @@ func (p places) Facts(agent string, main bool) (sandboxed, readOnly bool) {
 
 // Choose finds the place of one granted call.
 func (p places) Choose(ctx context.Context, g toolpolicy.Grant, s session.Session, needBox bool) (sandbox.Place, error) {
+	dir := p.app.workspace(s.Tenant, s.Key.Agent)
+	if strings.HasPrefix(dir, filepath.Join(p.app.opts.StateDir, "workspaces")+string(filepath.Separator)) {
+		// Ours to make; a configured one has to be there.
+		if err := securefile.MkdirAll(dir); err != nil {
+			return sandbox.Place{}, err
+		}
+	}
 	return p.boxes.Choose(ctx, g, sandbox.SessionRef{
-		Key: s.Key.String(), Agent: s.Key.Agent, Tenant: s.Tenant, Main: s.Key.Main(),
-		WorkspaceDir: p.app.workspace(s.Tenant, s.Key.Agent),
+		Key: s.Key.String(), Agent: s.Key.Agent, Tenant: s.Tenant, Main: s.Key.Main(), WorkspaceDir: dir,
 	}, needBox)
 }
 

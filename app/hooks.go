@@ -94,7 +94,10 @@ func (t hookTarget) Mail(ctx context.Context, c gateway.Caller, m hooks.Mail) (m
 	for _, a := range msg.Attachments {
 		_, _ = fmt.Fprintf(&b, "\n[attachment %s, %s]", external.Inline(a.Name), external.Inline(a.Type))
 	}
-	report := external.ServeScan(external.ScanRequest{Text: b.String()})
+	report := external.ServeScan(external.ScanRequest{Text: msg.Subject + "\n" + msg.Text})
+	if body := external.ServeScan(external.ScanRequest{Text: msg.Text}); body.Score > report.Score {
+		report = body // a harmless subject does not make a body harmless
+	}
 	detail, err := json.Marshal(map[string]any{"flagged": report.Flagged, "score": report.Score, "families": report.Families, "spans": report.Spans})
 	if err != nil {
 		return nil, err

@@ -69,6 +69,10 @@ func (d *door) Run(_ context.Context, r invoke.Request) invoke.Response {
 }
 
 // Wake and Agent are the target of hooks.
+func (d *door) Mail(context.Context, gateway.Caller, hooks.Mail) (map[string]any, error) {
+	return map[string]any{}, nil
+}
+
 func (d *door) Wake(context.Context, gateway.Caller, hooks.Wake) (string, error) {
 	d.reached.Add(1)
 	return "queued", nil

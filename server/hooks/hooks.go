@@ -79,7 +79,20 @@ type Target interface {
 	Wake(ctx context.Context, caller gateway.Caller, w Wake) (outcome string, err error)
 	// Agent returns what the answer carries beside ok, such as a run id.
 	Agent(ctx context.Context, caller gateway.Caller, a Agent) (map[string]any, error)
+	// Mail returns what the answer carries beside ok; ErrNotMail when the body
+	// is no message.
+	Mail(ctx context.Context, caller gateway.Caller, m Mail) (map[string]any, error)
 }
+
+// Mail is a message as it was received.
+type Mail struct {
+	Raw        []byte
+	AgentID    string
+	SessionKey string
+}
+
+// ErrNotMail is how a Target answers for a body that is no mail.
+var ErrNotMail = errors.New("not a mail message")
 
 // ErrUnknownAgent is how a Target answers for an agent that is not configured.
 var ErrUnknownAgent = errors.New("unknown agent")
@@ -144,9 +157,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch sub {
 	case "wake":
-		h.serve(w, r, caller, h.wake)
+		h.serve(w, r, caller, jsonForm, h.wake)
 	case "agent":
-		h.serve(w, r, caller, h.agent)
+		h.serve(w, r, caller, jsonForm, h.agent)
+	case "mail":
+		h.serve(w, r, caller, mailForm, h.mail)
 	default:
 		text(w, http.StatusNotFound, "Not Found")
 	}

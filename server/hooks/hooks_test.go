@@ -38,6 +38,13 @@ func (g *target) seen(c gateway.Caller, v any) {
 	}
 }
 
+func (g *target) Mail(_ context.Context, _ gateway.Caller, m hooks.Mail) (map[string]any, error) {
+	if !strings.HasPrefix(string(m.Raw), "From:") {
+		return nil, hooks.ErrNotMail
+	}
+	return map[string]any{"bytes": len(m.Raw)}, nil
+}
+
 func (g *target) Wake(_ context.Context, c gateway.Caller, w hooks.Wake) (string, error) {
 	g.seen(c, w)
 	return "queued", nil

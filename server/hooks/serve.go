@@ -16,20 +16,28 @@ import (
 	"github.com/chitin-sh/chitin/gateway"
 )
 
-const (
-	maxBody  = 256 << 10
-	bodyTime = 15 * time.Second
+const bodyTime = 15 * time.Second
+
+// form is what a body must look like.
+type form struct {
+	limit int
+	json  bool
+}
+
+var (
+	jsonForm = form{256 << 10, true}
+	mailForm = form{8 << 20, false} // a message as it was received
 )
 
 type action func(ctx context.Context, caller gateway.Caller, body []byte) answer
 
 // serve reads the body, acts once per idempotency key, and answers.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, caller gateway.Caller, act action) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, caller gateway.Caller, f form, act action) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // not supported in tests without a socket
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(f.limit)+1))
 	_ = rc.SetReadDeadline(time.Time{})
-	if len(body) > maxBody {
+	if len(body) > f.limit {
 		w.Header().Set("Connection", "close")
 		write(w, failed(http.StatusRequestEntityTooLarge, "payload too large"))
 		return
@@ -42,9 +50,11 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, caller gateway.C
 	var shape struct {
 		IdempotencyKey string `json:"idempotencyKey"`
 	}
-	if err := json.Unmarshal(body, &shape); err != nil {
-		write(w, failed(http.StatusBadRequest, parseText(err)))
-		return
+	if f.json {
+		if err := json.Unmarshal(body, &shape); err != nil {
+			write(w, failed(http.StatusBadRequest, parseText(err)))
+			return
+		}
 	}
 	key, ok := idempotencyKey(r.Header, shape.IdempotencyKey)
 	if !ok {
@@ -181,7 +191,24 @@ func (h *Handler) agent(ctx context.Context, caller gateway.Caller, body []byte)
 	return answer{http.StatusOK, out}
 }
 
+// mail takes a message as a mail server delivers it.
+func (h *Handler) mail(ctx context.Context, caller gateway.Caller, body []byte) answer {
+	agent, session, err := h.place(nil, nil)
+	if err != nil {
+		return failed(http.StatusBadRequest, err.Error())
+	}
+	extra, err := h.deps.Target.Mail(ctx, caller, Mail{Raw: body, AgentID: agent, SessionKey: session})
+	if err != nil {
+		return h.failure(err, agent)
+	}
+	extra["ok"] = true
+	return answer{http.StatusOK, extra}
+}
+
 func (h *Handler) failure(err error, agent string) answer {
+	if errors.Is(err, ErrNotMail) {
+		return failed(http.StatusBadRequest, "the body is not a mail message")
+	}
 	if errors.Is(err, ErrUnknownAgent) {
 		return failed(http.StatusBadRequest, fmt.Sprintf("unknown agentId %q", agent))
 	}
