@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"unsafe"
 )
 
 // modelBits is the size of the weight table: 2^modelBits weights of one byte.
@@ -66,6 +67,14 @@ var embedded = sync.OnceValue(func() *Model {
 	}
 	return m
 })
+
+// table is the weights in place; a model of another size has no opinion.
+func (m *Model) table() *[Slots]int8 {
+	if len(m.W) != Slots {
+		return new([Slots]int8)
+	}
+	return (*[Slots]int8)(unsafe.Pointer(unsafe.StringData(m.W))) // only read
+}
 
 // slot is the place of a feature in the table. Kinds of features are told
 // apart by the constants they are multiplied with.

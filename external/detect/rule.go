@@ -37,16 +37,27 @@ func Rules() []Rule {
 	return all
 }
 
-// program is the rules, compiled: by the hash of the last word of a phrase,
-// what elements it completes.
+// program is the rules, compiled: by the hash of a phrase, what elements it
+// completes. Of every pattern the rarest element is looked for in the text;
+// those before it are looked for backwards once it is there.
 type program struct {
 	rules []Rule
 	pats  []pattern
-	ends  [1 << endBits]uint8 // by the last word of phrases: bit n for phrases of n+1 words
+	ends  [1 << endBits]uint8 // by the last word of phrases, see scanner.rules
 	keys  []uint32            // open addressing: hash of a phrase
 	vals  []uint16            // its place in hits, +1
-	hits  [][]element
-	elems int // elements of all patterns
+	hits  []hit
+	elems int      // elements of all patterns
+	gaps  []uint8  // by element: the tokens allowed before it
+	lens  []uint8  // by element: bit n if it has phrases of n+1 words
+	of    []uint32 // open addressing: phrase and element, 0 for none
+	pairs []uint32 // what goes into it
+}
+
+// hit are the elements that a phrase completes.
+type hit struct {
+	rare []element // the rarest of their patterns
+	next []element // behind that
 }
 
 const endBits = 15
@@ -54,15 +65,14 @@ const endBits = 15
 type pattern struct {
 	rule      int
 	text      string
-	length    int // elements
 	lineStart bool
 }
 
 // element is one element of a pattern.
 type element struct {
-	pat, at     uint16 // its pattern, and its number among all elements
-	n, gap      uint8  // its place in the pattern, and the tokens allowed before it
-	first, last bool
+	pat, at uint16 // its pattern, and its number among all elements
+	n, gap  uint8  // its place in the pattern, and the tokens allowed before it
+	last    bool
 }
 
 var compiled = sync.OnceValue(func() *program {
@@ -85,8 +95,9 @@ func compile(rules []Rule) (*program, error) {
 		}
 	}
 	for _, h := range p.hits { // later elements first: a word must not follow itself
-		slices.SortStableFunc(h, func(a, b element) int { return int(b.n) - int(a.n) })
+		slices.SortStableFunc(h.next, func(a, b element) int { return int(b.n) - int(a.n) })
 	}
+	p.setMembers()
 	size := 1
 	for size < 4*len(index) {
 		size *= 2
@@ -103,12 +114,11 @@ func compile(rules []Rule) (*program, error) {
 }
 
 func (p *program) add(rule int, text string, index map[uint32]int) error {
-	pat := pattern{rule: rule, text: text}
+	pat := pattern{rule: rule, text: text, lineStart: strings.HasPrefix(text, "^")}
 	fields := strings.Fields(strings.TrimPrefix(text, "^"))
-	lastField := len(fields) - 1
-	pat.lineStart = strings.HasPrefix(text, "^")
-	gap := 0
-	for i, f := range fields {
+	var found [][]phrase
+	gap, rare, least := 0, 0, 0.0
+	for _, f := range fields {
 		if len(f) == 2 && f[0] == '~' && f[1] >= '0' && f[1] <= '9' {
 			gap = int(f[1] - '0')
 			continue
@@ -117,116 +127,91 @@ func (p *program) add(rule int, text string, index map[uint32]int) error {
 		if len(all) == 0 {
 			return fmt.Errorf("%q is no word", f)
 		}
-		for _, h := range all {
-			at, ok := index[h.all]
-			if !ok {
-				at = len(p.hits)
-				index[h.all], p.hits = at, append(p.hits, nil)
-			}
-			p.hits[at] = append(p.hits[at], element{
-				pat: uint16(len(p.pats)), at: uint16(p.elems), n: uint8(pat.length), gap: uint8(gap),
-				first: pat.length == 0, last: i == lastField,
-			})
-			p.ends[h.last>>(32-endBits)] |= 1 << (h.n - 1)
+		if c := commonness(f); len(found) == 0 || c < least {
+			rare, least = len(found), c
 		}
-		pat.length++
-		p.elems++
+		found, p.gaps = append(found, all), append(p.gaps, uint8(gap))
 		gap = 0
 	}
-	if pat.length == 0 || gap != 0 {
+	if len(found) == 0 || gap != 0 {
 		return fmt.Errorf("no elements, or a gap at the end")
+	}
+	for i, all := range found {
+		lens := uint8(0)
+		for _, h := range all {
+			lens |= 1 << (h.n - 1)
+			p.pairs = append(p.pairs, pairHash(uint16(p.elems), h.all))
+			if i >= rare {
+				p.hit(index, h, element{
+					pat: uint16(len(p.pats)), at: uint16(p.elems), n: uint8(i), gap: p.gaps[p.elems], last: i == len(found)-1,
+				}, i == rare)
+			}
+		}
+		p.lens = append(p.lens, lens)
+		p.elems++
 	}
 	p.pats = append(p.pats, pat)
 	return nil
 }
 
+// hit notes that a phrase completes e.
+func (p *program) hit(index map[uint32]int, h phrase, e element, rare bool) {
+	at, ok := index[h.all]
+	if !ok {
+		at = len(p.hits)
+		index[h.all], p.hits = at, append(p.hits, hit{})
+	}
+	bit := uint8(1) << (h.n - 1)
+	if rare {
+		p.hits[at].rare = append(p.hits[at].rare, e)
+	} else {
+		p.hits[at].next = append(p.hits[at].next, e)
+		bit <<= 4
+	}
+	p.ends[h.last>>(32-endBits)] |= bit
+}
+
+// pairHash stands for a phrase in an element.
+func pairHash(at uint16, h uint32) uint32 {
+	x := (h ^ uint32(at)*0x9E3779B1) * 0x85EBCA6B
+	return max(1, x^x>>15)
+}
+
+// setMembers fills the table of phrases by element.
+func (p *program) setMembers() {
+	size := 1
+	for size < 3*len(p.pairs) {
+		size *= 2
+	}
+	p.of = make([]uint32, size)
+	for _, x := range p.pairs {
+		at := int(x) & (size - 1)
+		for p.of[at] != 0 && p.of[at] != x {
+			at = (at + 1) & (size - 1)
+		}
+		p.of[at] = x
+	}
+	p.pairs = nil
+}
+
+// member reports whether the phrase with hash h is one of an element.
+func (p *program) member(at uint16, h uint32) bool {
+	x, mask := pairHash(at, h), len(p.of)-1
+	for i := int(x) & mask; p.of[i] != 0; i = (i + 1) & mask {
+		if p.of[i] == x {
+			return true
+		}
+	}
+	return false
+}
+
 // find is the elements that the phrase with hash h completes.
-func (p *program) find(h uint32) []element {
+func (p *program) find(h uint32) *hit {
 	mask := len(p.keys) - 1
 	for at := int(h) & mask; p.vals[at] != 0; at = (at + 1) & mask {
 		if p.keys[at] == h {
-			return p.hits[p.vals[at]-1]
+			return &p.hits[p.vals[at]-1]
 		}
 	}
 	return nil
-}
-
-type phrase struct {
-	all, last uint32
-	n         int // tokens
-}
-
-// phrases are the hashes of the alternatives of an element. An alternative of
-// signs that do not matter between words is none.
-func phrases(f string) (out []phrase) {
-	if f == "|" {
-		return signPhrases(f)
-	}
-	for alt := range strings.SplitSeq(f, "|") {
-		if signs := signPhrases(alt); signs != nil {
-			out = append(out, signs...)
-			continue
-		}
-		l := lexer{s: strings.ReplaceAll(alt, "_", " ")}
-		var buf [16]tok
-		if n := l.fill(buf[:]); n > 0 {
-			out = append(out, hashPhrase(buf[:n]))
-		}
-	}
-	return out
-}
-
-func signPhrases(f string) (out []phrase) {
-	for _, g := range signClasses(f) {
-		l := lexer{gap: g}
-		h := l.sign().h
-		out = append(out, phrase{h, h, 1})
-	}
-	return out
-}
-
-// hashPhrase joins the tokens of a phrase as the scanner does. Of a long phrase,
-// its last four tokens stand for it.
-func hashPhrase(t []tok) phrase {
-	if len(t) > 4 {
-		t = t[len(t)-4:]
-	}
-	p := phrase{n: min(len(t), 4)}
-	for i, w := range t {
-		if i == 0 {
-			p.all = w.h
-		} else {
-			p.all = join(p.all, w.h)
-		}
-		p.last = w.h
-	}
-	return p
-}
-
-// join is the hash of two neighbours.
-func join(a, b uint32) uint32 { return (a*0x01000193 ^ b) * 0x85EBCA6B }
-
-// signClasses are the signs that an element of one or two signs matches; nil
-// if it is words.
-func signClasses(f string) (out []uint32) {
-	if len(f) == 0 || len(f) > 2 {
-		return nil
-	}
-	a := uint32(sign[f[0]])
-	if a == 0 {
-		return nil
-	}
-	if len(f) == 2 {
-		b := uint32(sign[f[1]])
-		if b == 0 {
-			return nil
-		}
-		return []uint32{a | b<<5}
-	}
-	for b := uint32(0); b <= paragraph; b++ {
-		if b != a {
-			out = append(out, a|b<<5)
-		}
-	}
-	return out
 }

@@ -7,6 +7,7 @@ import (
 
 const (
 	batch     = 256 // tokens cut at a time
+	reach     = 48  // tokens of the batch before that are kept
 	chunkSize = 16  // tokens that are weighed together
 	window    = 4   // chunks in a window
 	maxSpans  = 64  // reported from one text
@@ -17,15 +18,14 @@ const (
 type scanner struct {
 	prog  *program
 	model *Model
-	slots []uint32 // by pattern
+	w     *[Slots]int8 // the model's weights
+	slots []uint32     // by pattern
 	lex   lexer
-	buf   [batch]tok
-	sums  [batch]int32 // weights of the tokens of buf
-	h     [2]uint32    // hashes of the last tokens, newest first
-	begin [3]int32     // where the last tokens start
-	b, t  uint32       // hashes of the last two and three tokens
+	buf   [reach + batch]tok   // the last tokens of the batch before, and the batch
+	sums  [reach + batch]int32 // weights of the tokens of buf
 
 	pos   int        // tokens seen, counted on over scans
+	open  int        // the last token that may go on with a pattern
 	state []progress // by element
 	hits  []match
 
@@ -51,7 +51,7 @@ type match struct{ pat, start, end int }
 
 func newScanner(m *Model) *scanner {
 	p := compiled()
-	s := &scanner{prog: p, model: m, state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.pats))}
+	s := &scanner{prog: p, model: m, w: m.table(), state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.pats))}
 	for i, pat := range p.pats {
 		s.slots[i] = patternSlot(p.rules[pat.rule].ID, pat.text)
 	}
@@ -65,8 +65,10 @@ func (s *scanner) reset(text string) {
 		clear(s.state)
 		s.pos = 64
 	}
+	s.open = 0
 	s.lex = lexer{s: text}
-	s.hits, s.h, s.begin, s.b, s.t = s.hits[:0], [2]uint32{}, [3]int32{}, 0, 0
+	s.hits = s.hits[:0]
+	clear(s.buf[:reach])
 	s.strong, s.talk, s.turned = 0, 0, rotCount{}
 	s.sum, s.chunks, s.best, s.from, s.to = 0, 0, math.Inf(-1), 0, 0
 }
@@ -76,24 +78,37 @@ func (s *scanner) run(text string, endChunk func()) {
 	s.reset(text)
 	inChunk := 0
 	for {
-		n := s.lex.fill(s.buf[:])
+		n := s.lex.fill(s.buf[reach:])
 		if n == 0 {
 			break
 		}
 		s.weigh(n)
-		for i := range n {
+		for i := reach; i < reach+n; i++ {
+			w := &s.buf[i]
 			if inChunk == 0 {
-				s.starts[s.chunks%window] = int(s.buf[i].start)
+				s.starts[s.chunks%window] = int(w.start)
 			}
-			s.token(text, &s.buf[i], s.sums[i])
+			s.sum += int(s.sums[i])
+			s.pos++
+			mask := s.prog.ends[w.h>>(32-endBits)]
+			if s.pos > s.open {
+				mask &= 0xf
+			}
+			if mask != 0 {
+				s.rules(text, i, mask)
+			}
+			if s.tap != nil {
+				s.listen(i)
+			}
 			if inChunk++; inChunk == chunkSize {
-				s.close(chunkSize, int(s.buf[i].end))
+				s.close(chunkSize, int(w.end))
 				inChunk = 0
 				if endChunk != nil {
 					endChunk()
 				}
 			}
 		}
+		copy(s.buf[:reach], s.buf[n:n+reach])
 	}
 	if inChunk > 0 || s.chunks == 0 {
 		s.close(inChunk, len(text))
@@ -103,43 +118,43 @@ func (s *scanner) run(text string, endChunk func()) {
 	}
 }
 
-// weigh sums the weights of the first n tokens of the batch, each by itself.
+// weigh sums the weights of the n tokens of the batch, each by itself.
 // No rule is looked at here: the lookups of many tokens then overlap.
 func (s *scanner) weigh(n int) {
-	W := s.model.W
-	h0, h1, b0, t0 := s.h[0], s.h[1], s.b, s.t
-	for i := range s.buf[:n] {
-		w := &s.buf[i]
+	W := s.w
+	h1, h0 := s.buf[reach-2].h, s.buf[reach-1].h
+	b0 := join(h1, h0)
+	t0 := join(join(s.buf[reach-3].h, h1), h0)
+	buf, sums := s.buf[reach:reach+n], s.sums[reach:reach+n]
+	for i := range buf {
+		w := &buf[i]
 		b := join(h0, w.h)
-		t, q := join(b0, w.h), join(t0, w.h)
-		f, k := slots(w, b, t, q, join(h1, w.h))
-		sum := int32(int8(W[f[0]])) + int32(int8(W[f[1]])) + int32(int8(W[f[2]])) + int32(int8(W[f[3]]))
-		if k == 5 {
-			sum += int32(int8(W[f[4]]))
+		t := join(b0, w.h)
+		sum := int32(W[slot(w.h, kindWord)]) + int32(W[slot(b, kindPair)]) + int32(W[slot(t, kindTriple)])
+		if w.p == 0 {
+			sum += int32(W[slot(join(t0, w.h), kindFour)])
+		} else {
+			sum += int32(W[slot(join(h1, w.h), kindSkip)]) + int32(W[slot(w.p, kindStem)])
 		}
-		s.sums[i] = sum
+		sums[i] = sum
 		h1, h0, b0, t0 = h0, w.h, b, t
 	}
 }
 
-// token counts one weighed token and advances the rules.
-func (s *scanner) token(text string, w *tok, weight int32) {
-	b := join(s.h[0], w.h)
-	t, q := join(s.b, w.h), join(s.t, w.h)
-	if s.tap != nil {
-		f, n := slots(w, b, t, q, join(s.h[1], w.h))
-		for _, x := range f[:n] {
-			s.tap(x)
-		}
+// listen tells the tap the features of the token at i.
+func (s *scanner) listen(i int) {
+	w, p := &s.buf[i], s.phrases(i)
+	f, n := slots(w, p[1], p[2], p[3], join(s.buf[i-2].h, w.h))
+	for _, x := range f[:n] {
+		s.tap(x)
 	}
-	s.sum += int(weight)
-	s.pos++
-	if mask := s.prog.ends[w.h>>(32-endBits)]; mask != 0 {
-		s.rules(text, w, mask, [4]uint32{w.h, b, t, q})
-	}
-	s.h[1], s.h[0] = s.h[0], w.h
-	s.begin[2], s.begin[1], s.begin[0] = s.begin[1], s.begin[0], w.start
-	s.b, s.t = b, t
+}
+
+// phrases are the hashes of the one to four tokens that end at i.
+func (s *scanner) phrases(i int) [4]uint32 {
+	h, h1, h2, h3 := s.buf[i].h, s.buf[i-1].h, s.buf[i-2].h, s.buf[i-3].h
+	b := join(h2, h1)
+	return [4]uint32{h, join(h1, h), join(b, h), join(join(join(h3, h2), h1), h)}
 }
 
 // close ends a chunk of n tokens and keeps the heaviest window.
@@ -177,79 +192,3 @@ var norms = func() (t [window*chunkSize + 1]float64) {
 	}
 	return t
 }()
-
-// rules advances the patterns by the token w, which ends the phrases whose
-// hashes are given, of one to four tokens; mask says which may be known.
-func (s *scanner) rules(text string, w *tok, mask uint8, phrases [4]uint32) {
-	for n, h := range phrases {
-		if mask&(1<<n) == 0 {
-			continue
-		}
-		for _, e := range s.prog.find(h) {
-			s.step(text, e, n, w)
-		}
-	}
-}
-
-// step completes element e with the phrase of n+1 tokens that ends at w.
-func (s *scanner) step(text string, e element, n int, w *tok) {
-	start := int(w.start)
-	if e.first {
-		if n > 0 {
-			start = int(s.begin[n-1])
-		}
-		if s.prog.pats[e.pat].lineStart && !lineStart(text, start) {
-			return
-		}
-	} else {
-		prev, begin := s.state[e.at-1], s.pos-n
-		if prev.pos >= begin || prev.pos+1+int(e.gap) < begin {
-			return
-		}
-		start = prev.start
-	}
-	s.state[e.at] = progress{s.pos, start}
-	if !e.last {
-		return
-	}
-	pat := &s.prog.pats[e.pat]
-	switch s.prog.rules[pat.rule].Family {
-	case discussion:
-		s.talk++
-		return
-	case turnedRot:
-		s.turned.rot++
-		return
-	case turnedBack:
-		s.turned.back++
-		return
-	}
-	if s.prog.rules[pat.rule].Severity == High {
-		s.strong |= 1 << pat.rule
-	}
-	x := s.slots[e.pat]
-	s.sum += int(int8(s.model.W[x]))
-	if s.tap != nil {
-		s.tap(x)
-	}
-	if len(s.hits) < maxSpans {
-		s.hits = append(s.hits, match{int(e.pat), start, int(w.end)})
-	}
-}
-
-// lineStart reports whether only blanks and list or quote signs stand between
-// i and the line's start.
-func lineStart(text string, i int) bool {
-	for range 12 {
-		i--
-		if i < 0 || text[i] == '\n' {
-			return true
-		}
-		switch text[i] {
-		case ' ', '\t', '#', '*', '>', '-', '"', '`', '\r', '[', '(', '/':
-		default:
-			return false
-		}
-	}
-	return false
-}
