@@ -140,11 +140,54 @@ func runOf(s string, all byte) string {
 		}
 	}
 	for skip := range 4 { // a prefix may have been glued to it
+		if noText64(s[skip:]) {
+			continue
+		}
 		if t := try(s[skip:], decode64); t != "" {
 			return t
 		}
 	}
 	return ""
+}
+
+// noText64 reports, without decoding the whole, that try would find no text
+// in s as base64; false if it cannot tell.
+func noText64(s string) bool {
+	if len(s) > 64 {
+		s = s[:40]
+	}
+	var buf [48]byte
+	n, bits, have := 0, uint32(0), 0
+	for i := range len(s) - boolInt(len(s)%4 == 1) {
+		v := value64(s[i])
+		if v < 0 {
+			return false
+		}
+		bits, have = bits<<6|uint32(v), have+6
+		if have >= 8 {
+			have -= 8
+			buf[n] = byte(bits >> have)
+			n++
+		}
+	}
+	return !isText(buf[:n])
+}
+
+// value64 is the value of a digit of base64, of either alphabet; -1 for others.
+func value64(c byte) int {
+	switch {
+	case c >= 'a' && c <= 'z':
+		return int(c-'a') + 26
+	case c >= 'A' && c <= 'Z':
+		return int(c - 'A')
+	case c >= '0' && c <= '9':
+		return int(c-'0') + 52
+	case c == '+' || c == '-':
+		return 62
+	case c == '/' || c == '_':
+		return 63
+	}
+	return -1
 }
 
 func tryHex(s string) string {
