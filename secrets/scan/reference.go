@@ -65,7 +65,8 @@ func hasReferenceScheme(v []byte) bool {
 		return true
 	}
 	switch string(scheme) {
-	case "env", "environment", "var", "vault", "secret", "secrets", "secretref", "file", "op", "bws", "bw", "keyring", "keychain", "ssm", "sm", "awssm", "awsssm", "aws", "asm", "gcpsm", "gcp", "gsm", "azurekeyvault", "akv", "azkv", "kv",
+	case "agent", // a session key: agent:<id>:<name>
+		"env", "environment", "var", "vault", "secret", "secrets", "secretref", "file", "op", "bws", "bw", "keyring", "keychain", "ssm", "sm", "awssm", "awsssm", "aws", "asm", "gcpsm", "gcp", "gsm", "azurekeyvault", "akv", "azkv", "kv",
 		"doppler", "infisical", "pass", "gopass", "sops", "lastpass", "lpass", "dashlane", "akeyless", "conjur", "summon", "chamber", "valsref", "arn", "resolve", "sealed", "encrypted", "enc", "cyberark", "1password", "onepassword", "exec", "cmd", "store", "k8s", "kms", "credstash", "berglas", "teller", "spring", "configmap", "parameterstore", "consul", "etcd", "tpm":
 		return true
 	}
