@@ -259,7 +259,7 @@ func BenchmarkFirstUse(b *testing.B) {
 }
 
 func TestSessionKeysAreNoSecrets(t *testing.T) {
-	r := New(Options{})
+	r := redact.New(redact.Options{})
 	const in = `{"childSessionKey":"agent:main:subagent:5hx2k3j4l5m6n7o2q3r4s5t6u7","callerSessionKey": "agent:main:cron:k3j4l5m6n7"}`
 	if got := r.String(in); got != in {
 		t.Errorf("redacted: %s", got)
