@@ -84,6 +84,8 @@ type Loop struct {
 	Provider func(model string) (p Provider, name string, err error)
 	// Seal wraps text from outside before a model sees it.
 	Seal func(label, text string) string
+	// Redact takes secrets out of what is kept; nil keeps text as it is.
+	Redact func(string) string
 
 	locks sync.Map // session → *sync.Mutex: turns of one session follow each other
 }
@@ -148,6 +150,12 @@ func (l *Loop) lock(s session.Session) func() {
 }
 
 func (l *Loop) add(ctx context.Context, t Turn, m session.Message) error {
+	if l.Redact != nil {
+		m.Text = l.Redact(m.Text)
+		if calls := l.Redact(string(m.Calls)); json.Valid([]byte(calls)) {
+			m.Calls = json.RawMessage(calls)
+		}
+	}
 	_, err := l.Sessions.Append(ctx, t.Session.Tenant, t.Session.Key.String(), m)
 	return err
 }

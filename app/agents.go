@@ -23,7 +23,7 @@ func (a *App) openAgents(ctx context.Context) error {
 	if err := a.sessions.AbandonRuns(ctx); err != nil {
 		return err
 	}
-	a.loop = &agent.Loop{Corridor: a.runner, Sessions: a.sessions, Provider: a.provider, Seal: a.sealLabelled}
+	a.loop = &agent.Loop{Corridor: a.runner, Sessions: a.sessions, Provider: a.provider, Seal: a.sealLabelled, Redact: a.redactor.String}
 	a.subagents = subagents.New(subagents.Deps{
 		Loop: a.loop, Sessions: a.sessions, Facts: a.runner.Facts,
 		Policy:    func() *toolpolicy.Engine { return a.live.Load().engine },
@@ -104,7 +104,7 @@ type sessionAgents struct{ app *App }
 func (s sessionAgents) Send(ctx context.Context, c *tool.Call, to session.Session, text string, wait time.Duration) (string, error) {
 	a := s.app
 	if wait <= 0 {
-		_, err := a.sessions.Append(ctx, to.Tenant, to.Key.String(), session.Message{Role: session.RoleEvent, Author: c.Session.Key, Text: text, Label: c.Session.Label})
+		_, err := a.sessions.Append(ctx, to.Tenant, to.Key.String(), session.Message{Role: session.RoleEvent, Author: c.Session.Key, Text: a.redactor.String(text), Label: c.Session.Label})
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)

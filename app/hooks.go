@@ -103,7 +103,7 @@ func (t hookTarget) Mail(ctx context.Context, c gateway.Caller, m hooks.Mail) (m
 		return nil, err
 	}
 	t.app.note(&journal.Entry{Event: "content.received", Principal: c.Principal(), Tenant: s.Tenant, Surface: "hook", Session: s.Key.String(), Label: mailLabel, Detail: detail})
-	_, err = t.app.sessions.Append(ctx, s.Tenant, s.Key.String(), session.Message{Role: session.RoleEvent, Author: "mail", Text: b.String(), Label: mailLabel})
+	_, err = t.app.sessions.Append(ctx, s.Tenant, s.Key.String(), session.Message{Role: session.RoleEvent, Author: "mail", Text: t.app.redactor.String(b.String()), Label: mailLabel})
 	return map[string]any{"sessionKey": s.Key.String(), "flagged": report.Flagged}, err
 }
 

@@ -85,5 +85,5 @@ func validName(name string) bool {
 			return false
 		}
 	}
-	return name != ""
+	return name != "" && !strings.Contains(name, "..") && !strings.HasPrefix(name, "/")
 }

@@ -21,6 +21,8 @@ func TestParseKey(t *testing.T) {
 		{"agent:OPS:x", ""},
 		{"agent:../x:y", ""},
 		{"a b", ""},
+		{"../../etc", ""},
+		{"/etc", ""},
 		{"a\x00b", ""},
 		{strings.Repeat("a", 300), ""},
 	} {

@@ -123,6 +123,10 @@ func Errno(err error) string {
 		return "EACCES"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "ENOSPC"
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return "ENAMETOOLONG"
+	case errors.Is(err, syscall.ELOOP):
+		return "ELOOP"
 	case errors.Is(err, sandbox.ErrReadOnly):
 		return "EROFS"
 	}
@@ -148,7 +152,7 @@ func FileError(box sandbox.Box, name string, err error) error {
 	case errors.Is(err, sandbox.ErrConflict):
 		msg = name + " changed meanwhile. Read it again, then retry."
 	case code != "":
-		msg = code + ": " + errnoText(code) + ", '" + name + "'"
+		msg = code + ": " + errnoText(code) + ", '" + name[:min(len(name), 200)] + "'"
 	default:
 		return Failed("Could not use "+name+".", err)
 	}
@@ -167,6 +171,10 @@ func errnoText(code string) string {
 	switch code {
 	case "ENOENT":
 		return "no such file or directory"
+	case "ENAMETOOLONG":
+		return "the path is too long"
+	case "ELOOP":
+		return "too many symbolic links"
 	case "EISDIR":
 		return "illegal operation on a directory"
 	case "ENOTDIR":
