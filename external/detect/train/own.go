@@ -144,7 +144,7 @@ func closing(t string, i int) int {
 // harmless ones.
 func ownDocs(p params) []doc {
 	g := grammar{lists: map[string]string{}, rnd: rand.New(rand.NewPCG(3, 5))}
-	for _, f := range []string{"attacks", "harmless", "languages"} {
+	for _, f := range []string{"attacks", "harmless", "languages", "more"} {
 		b, err := ownTexts.ReadFile("own/" + f + ".txt")
 		if err == nil {
 			err = g.parse(string(b))
