@@ -15,6 +15,7 @@ import (
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/gateway"
 	gatewayall "github.com/chitin-sh/chitin/gateway/all"
+	"github.com/chitin-sh/chitin/gateway/tailscale"
 	"github.com/chitin-sh/chitin/gateway/token"
 	"github.com/chitin-sh/chitin/journal"
 	"github.com/chitin-sh/chitin/server/httpapi"
@@ -65,12 +66,30 @@ func (a *App) Start(ctx context.Context) error {
 	if a.doors, err = gateway.Listen(ctx, cfg, gateway.ListenOptions{StateDir: a.opts.StateDir, Mode: a.guard.Mode()}); err != nil {
 		return err
 	}
+	if m := cfg.Tailscale.Mode; m == "serve" || m == "funnel" {
+		if err := a.openTailscale(ctx, cfg.Tailscale); err != nil {
+			return err
+		}
+	}
 	srv := a.handler(l).Server()
 	for _, door := range a.doors {
 		go a.serve(srv, door)
 	}
 	a.undo.add("connections", func(ctx context.Context) error { return a.drain(ctx, srv) })
 	return a.background(ctx)
+}
+
+// openTailscale publishes the gateway through the Tailscale daemon, which
+// reaches it on a listener of its own.
+func (a *App) openTailscale(ctx context.Context, cfg gateway.TailscaleConfig) error {
+	door, url, withdraw, err := tailscale.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	a.doors = append(a.doors, door)
+	a.undo.add("tailscale", withdraw)
+	a.log.Info("published through Tailscale", slog.String("url", url))
+	return nil
 }
 
 func (a *App) serve(srv *http.Server, door net.Listener) {
