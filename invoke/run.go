@@ -108,9 +108,10 @@ func (c *call) decide() toolpolicy.Decision {
 	return d
 }
 
-// deny answers a forbidden call and an unknown tool alike.
+// deny answers a forbidden call and an unknown tool alike. Nothing took effect,
+// so the answer need not wait for the disk.
 func (c *call) deny(d toolpolicy.Decision) Response {
-	if _, err := c.Journal.Append(c.decided(d, toolpolicy.Deny)); err != nil {
+	if _, err := c.Journal.Note(c.decided(d, toolpolicy.Deny)); err != nil {
 		return c.unrecorded(err)
 	}
 	return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: tool.KindNotFound, Public: "Tool not available: " + c.Redactor.String(c.req.Tool)}}

@@ -64,6 +64,7 @@ type Sessions interface {
 type Recorder interface {
 	Write(*journal.Entry) (uint64, error)
 	Append(*journal.Entry) (uint64, error)
+	Note(*journal.Entry) (uint64, error)
 }
 
 // Agents knows which agents are configured.

@@ -49,6 +49,7 @@ type Journal struct {
 	syncMu  sync.Mutex // guards syncing and next
 	syncing bool
 	next    *batch
+	lazy    atomic.Bool // a sync for noted records is on its way
 
 	subMu sync.Mutex
 	subs  map[chan struct{}]struct{}

@@ -210,6 +210,36 @@ func TestClosedJournalRefuses(t *testing.T) {
 	}
 }
 
+func TestNotedRecordsReachTheDiskSoon(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	var seq uint64
+	for range 100 {
+		var err error
+		if seq, err = j.Note(&Entry{Event: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := Verify(dir); err != nil || n != 100 {
+		t.Errorf("at once: %d, %v; want every record written", n, err)
+	}
+	for range 400 {
+		if j.synced.Load() >= seq {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if got := j.synced.Load(); got < seq {
+		t.Errorf("synced up to %d of %d", got, seq)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Note(&Entry{Event: "x"}); !errors.Is(err, ErrBroken) {
+		t.Errorf("a closed journal took a note: %v", err)
+	}
+}
+
 func FuzzEntry(f *testing.F) {
 	f.Add("call.decided", "reason \"quoted\"\n", []byte(`{"a":1}`))
 	f.Add("\xff\xfe", "\u2028", []byte("{"))

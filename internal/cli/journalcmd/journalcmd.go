@@ -21,7 +21,7 @@ func New(env *cliutil.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "journal",
 		Short: "Read and verify the record of every decision",
-		Long: "The journal is append-only: each record holds the hash of the one before it, and a call is\n" +
+		Long: "The journal is append-only: each record holds the hash of the one before it, and a call that ran is\n" +
 			"answered only after its record is on disk.",
 	}
 	cmd.AddCommand(tail(env), verify(env))
