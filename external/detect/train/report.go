@@ -54,8 +54,8 @@ func run(w io.Writer, docs []doc, p params, cv string, out string, show int) err
 	}
 	ptrs := pointers(docs, func(*doc) bool { return true })
 	l := fit(ptrs, p)
-	if all != nil { // new texts come from known and from unknown sources
-		threshold = (threshold + thresholdFor(all, 0.005)) / 2
+	if all != nil { // new texts may come from unknown sources
+		threshold = thresholdFor(all, 0.0065)
 		fmt.Fprintf(w, "\ncross-validation by source, threshold %.2f\n", threshold)
 		table(w, all, threshold)
 		mistakes(w, all, threshold, show)
