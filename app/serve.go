@@ -127,6 +127,7 @@ func (a *App) background(ctx context.Context) error {
 		if err := a.boxes.Adopt(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("sandbox: " + err.Error())
 		}
+		releaseStartPages()
 		a.boxes.Run(ctx)
 	}()
 	a.undo.add("background", func(stop context.Context) error {

@@ -1,5 +1,7 @@
 package detect
 
+import "sync"
+
 import "math"
 
 // Slots is the number of weights of a model.
@@ -16,7 +18,7 @@ func Norm(n int) float64 { return 4 / math.Sqrt(float64(n)+6) }
 // a few words, where the chunks start, how many tokens they
 // have, and how many high rules fired that need not be weighed.
 func Features(text string) (chunks [][]uint32, starts, tokens []int, plain int) {
-	s := newScanner(blank)
+	s := newScanner(blank())
 	var row []uint32
 	s.tap = func(slot uint32) { row = append(row, slot) }
 	s.run(text, func() {
@@ -29,4 +31,4 @@ func Features(text string) (chunks [][]uint32, starts, tokens []int, plain int) 
 }
 
 // blank is a model of no opinion.
-var blank = &Model{W: string(make([]byte, Slots)), Scale: 1}
+var blank = sync.OnceValue(func() *Model { return &Model{W: string(make([]byte, Slots)), Scale: 1} })
