@@ -49,6 +49,7 @@ type Journal struct {
 	syncMu  sync.Mutex // guards syncing and next
 	syncing bool
 	next    *batch
+	files   sync.Mutex  // held while files are synced or closed
 	lazy    atomic.Bool // a sync for noted records is on its way
 
 	subMu sync.Mutex
@@ -213,9 +214,11 @@ func (j *Journal) Seq() uint64 { return j.written.Load() }
 // Close syncs and closes the journal.
 func (j *Journal) Close() error {
 	err := j.Sync(j.written.Load())
+	j.files.Lock()
+	defer j.files.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.broken = errors.Join(ErrBroken, os.ErrClosed)
+	j.broken = errors.Join(ErrBroken, os.ErrClosed) // a later sync finds this first
 	return errors.Join(err, j.f.Close(), j.head.Close())
 }
 

@@ -240,6 +240,26 @@ func TestNotedRecordsReachTheDiskSoon(t *testing.T) {
 	}
 }
 
+func TestCloseWaitsForASyncUnderWay(t *testing.T) {
+	for range 50 {
+		j := open(t, t.TempDir(), Options{})
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 5 {
+					if seq, err := j.Note(&Entry{Event: "x"}); err == nil {
+						_ = j.Sync(seq)
+					}
+				}
+			})
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+	}
+}
+
 func FuzzEntry(f *testing.F) {
 	f.Add("call.decided", "reason \"quoted\"\n", []byte(`{"a":1}`))
 	f.Add("\xff\xfe", "\u2028", []byte("{"))

@@ -66,6 +66,8 @@ func (j *Journal) leadSync(b *batch) error {
 
 // sync puts everything that is written on disk.
 func (j *Journal) sync() error {
+	j.files.Lock() // Close waits for a sync under way
+	defer j.files.Unlock()
 	j.mu.Lock()
 	upTo, hash, f, retired, broken := j.seq, j.prev, j.f, j.retired, j.broken
 	j.retired = nil
