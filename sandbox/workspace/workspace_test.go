@@ -109,19 +109,19 @@ func TestReadWriteRoundTrip(t *testing.T) {
 }
 
 func TestErrorsNameTheBoxPathOnly(t *testing.T) {
-	f, dir := open(t, Options{Workdir: "/work"})
+	f, dir := open(t, Options{Workdir: "/box"})
 	put(t, dir, "sub/x", "")
 	ctx := context.Background()
 	for p, want := range map[string]error{
-		"missing":         fs.ErrNotExist,
-		"/work/missing":   fs.ErrNotExist,
-		"sub":             unix.EISDIR,
-		"../up":           sandbox.ErrEscapes,
-		"/etc/passwd":     sandbox.ErrEscapes,
-		"/work-evil/a":    sandbox.ErrEscapes,
-		"a\x00b":          fs.ErrInvalid,
-		dir + "/sub/x":    sandbox.ErrEscapes,
-		"/work/../work/x": sandbox.ErrEscapes,
+		"missing":       fs.ErrNotExist,
+		"/box/missing":  fs.ErrNotExist,
+		"sub":           unix.EISDIR,
+		"../up":         sandbox.ErrEscapes,
+		"/etc/passwd":   sandbox.ErrEscapes,
+		"/work-evil/a":  sandbox.ErrEscapes,
+		"a\x00b":        fs.ErrInvalid,
+		dir + "/sub/x":  sandbox.ErrEscapes,
+		"/box/../box/x": sandbox.ErrEscapes,
 	} {
 		_, _, err := f.Read(ctx, p, 0)
 		if !errors.Is(err, want) {
@@ -132,7 +132,7 @@ func TestErrorsNameTheBoxPathOnly(t *testing.T) {
 		}
 	}
 	_, _, err := f.Read(ctx, "missing", 0)
-	if err.Error() != "read /work/missing: no such file or directory" {
+	if err.Error() != "read /box/missing: no such file or directory" {
 		t.Errorf("message: %v", err)
 	}
 }

@@ -15,13 +15,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/chitin-sh/chitin/app"
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
 	"github.com/chitin-sh/chitin/secrets"
 )
-
-// TokenFile is the generated token's name in the state directory.
-const TokenFile = "gateway.token"
 
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 64 << 20
@@ -95,7 +93,7 @@ func token(env *cliutil.Env, l *config.Loaded) (secrets.Value, error) {
 	if err != nil {
 		return secrets.Value{}, err
 	}
-	b, err := os.ReadFile(filepath.Join(state, TokenFile))
+	b, err := os.ReadFile(filepath.Join(state, app.TokenFile))
 	if err != nil {
 		return secrets.Value{}, cliutil.WithHint(fmt.Errorf("no gateway token: %w", err),
 			"start the gateway with chitin serve, or set CHITIN_GATEWAY_TOKEN")
