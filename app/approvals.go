@@ -80,7 +80,11 @@ func (a *App) boxFile(s *toolpolicy.Session) func(context.Context, string, int64
 
 // RecordApproval writes a step of an approval's life to the journal.
 func (a *App) RecordApproval(_ context.Context, e approval.Event) error {
-	detail, err := json.Marshal(map[string]any{"id": e.ID, "asker": e.Asker, "state": e.State, "digest": e.Digest, "host": e.Host, "note": a.redactor.String(e.Note)})
+	m := map[string]any{"id": e.ID, "asker": e.Asker, "state": e.State, "digest": e.Digest, "host": e.Host, "note": a.redactor.String(e.Note)}
+	if e.Via != "" {
+		m["via"] = e.Via
+	}
+	detail, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,10 @@ func (b *Book) Ask(ctx context.Context, p toolpolicy.Petition, plan *Plan) (Requ
 	if err := b.record(ctx, "asked", r, r.State, r.DecidedBy, r.Note); err != nil {
 		return Request{}, err
 	}
+	l := lineFor(ctx, p)
+	if r.State == StatePending {
+		b.stamp(r.ID, l)
+	}
 	var decided int64
 	if !r.Decided.IsZero() {
 		decided = r.Decided.UnixMilli()
@@ -46,9 +50,11 @@ func (b *Book) Ask(ctx context.Context, p toolpolicy.Petition, plan *Plan) (Requ
 		r.Created.UnixMilli(), r.Expires.UnixMilli(), r.DecidedBy, decided, r.Note, b.boot,
 		r.State, r.Tenant, r.Created.UnixMilli(), b.o.MaxPending)
 	if err != nil {
+		b.forget(r.ID)
 		return Request{}, fmt.Errorf("approval: write: %w", err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		b.forget(r.ID)
 		return Request{}, errors.Join(ErrFull, err)
 	}
 	if r.State == StatePending {
@@ -113,6 +119,7 @@ func (b *Book) forget(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.said, id)
+	delete(b.lines, id)
 }
 
 func (b *Book) late(r Request) bool { return !b.o.Now().Before(r.Expires) }

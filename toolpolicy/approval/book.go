@@ -56,6 +56,7 @@ type Event struct {
 	Digest  string
 	Host    bool
 	Note    string
+	Via     string // the connection that the answer came over, when the asker was asked there
 }
 
 // Recorder keeps events. When it fails, nothing is approved.
@@ -83,7 +84,8 @@ type Book struct {
 
 	mu    sync.Mutex
 	waits map[string]chan struct{}
-	said  map[string]bool // waiting requests whose answer this process recorded
+	said  map[string]bool  // waiting requests whose answer this process recorded
+	lines map[string]*Line // waiting requests that were asked over a line
 }
 
 // Open makes the book of a running gateway. Whatever an earlier run left
@@ -117,7 +119,7 @@ func Attach(db *store.DB, o Options) *Book {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Book{db: db, o: o, boot: newID("boot"), waits: map[string]chan struct{}{}, said: map[string]bool{}}
+	return &Book{db: db, o: o, boot: newID("boot"), waits: map[string]chan struct{}{}, said: map[string]bool{}, lines: map[string]*Line{}}
 }
 
 func newID(prefix string) string {
@@ -225,12 +227,16 @@ func (b *Book) wake(id string) {
 }
 
 func (b *Book) record(ctx context.Context, kind string, r Request, state, by, note string) error {
+	return b.recordVia(ctx, kind, r, state, by, note, "")
+}
+
+func (b *Book) recordVia(ctx context.Context, kind string, r Request, state, by, note, via string) error {
 	if b.o.Recorder == nil {
 		return nil
 	}
 	err := b.o.Recorder.RecordApproval(context.WithoutCancel(ctx), Event{
 		Kind: kind, ID: r.ID, Tenant: r.Tenant, Tool: r.Tool, Surface: r.Surface, Session: r.Session,
-		Asker: r.Asker, By: by, State: state, Digest: r.Digest, Host: r.Host, Note: note,
+		Asker: r.Asker, By: by, State: state, Digest: r.Digest, Host: r.Host, Note: note, Via: via,
 	})
 	if err != nil {
 		return fmt.Errorf("approval: record: %w", err)

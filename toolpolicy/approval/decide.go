@@ -50,6 +50,12 @@ func (b *Book) Decide(ctx context.Context, by gateway.Caller, id string, a Answe
 	if r.State != StatePending || b.late(r) {
 		return ErrSettled
 	}
+	return b.say(ctx, by, r, a, "")
+}
+
+// say writes down an answer that may be given. Via names the connection that
+// it came over, when the asker was asked there.
+func (b *Book) say(ctx context.Context, by gateway.Caller, r Request, a Answer, via string) (err error) {
 	state := StateDenied
 	if a.Allow {
 		state = StateApproved
@@ -60,7 +66,7 @@ func (b *Book) Decide(ctx context.Context, by gateway.Caller, id string, a Answe
 			return err
 		}
 	}
-	if err := b.record(ctx, "decided", r, state, by.Principal(), a.Note); err != nil {
+	if err := b.recordVia(ctx, "decided", r, state, by.Principal(), a.Note, via); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -108,7 +114,7 @@ func (b *Book) makeStanding(r Request, by gateway.Caller, a Answer) (*standing, 
 	}
 	return &standing{
 		id: newID("st"), tenant: r.Tenant, principal: r.Asker, tool: r.Tool, pattern: strings.Join(strings.Fields(a.Pattern), " "),
-		digest: r.Digest, context: r.Plan.Context, by: by.Principal(), host: r.Host, uses: a.Uses, expires: b.o.Now().Add(a.For),
+		digest: standingDigest(r.Surface, r.Digest), context: r.Plan.Context, by: by.Principal(), host: r.Host, uses: a.Uses, expires: b.o.Now().Add(a.For),
 	}, nil
 }
 
@@ -139,10 +145,11 @@ func (b *Book) insertStanding(ctx context.Context, s *standing) error {
 }
 
 // standing finds an earlier yes that covers the plan and takes one use of it.
-// Nothing stands over ACP, for elevated calls, or once a session has read text
-// from outside: there a human is asked each time.
+// Over ACP it stands only for tools that read. Nothing stands for elevated
+// calls, or once a session has read text from outside: there a human is asked
+// each time.
 func (b *Book) standing(ctx context.Context, p toolpolicy.Petition, plan *Plan) (string, error) {
-	if p.Surface() == toolpolicy.SurfaceACP || p.Elevated() || p.Tainted() {
+	if p.Surface() == toolpolicy.SurfaceACP && !toolpolicy.MayStand(p.Tool()) || p.Elevated() || p.Tainted() {
 		return "", nil
 	}
 	found, err := b.grants(ctx, p, plan)
@@ -172,13 +179,13 @@ func (b *Book) grants(ctx context.Context, p toolpolicy.Petition, plan *Plan) ([
 	}
 	defer rows.Close()
 	var out []standing
-	digest, where := plan.Digest(), plan.context()
+	digest, where := standingDigest(string(p.Surface()), plan.Digest()), plan.context()
 	for rows.Next() {
 		var s standing
 		if err := rows.Scan(&s.id, &s.pattern, &s.digest, &s.context); err != nil {
 			return nil, fmt.Errorf("approval: read: %w", err)
 		}
-		if s.pattern == "" && s.digest == digest || s.pattern != "" && s.context == where && covers(s.pattern, plan) {
+		if s.pattern == "" && s.digest == digest || s.pattern != "" && p.Surface() != toolpolicy.SurfaceACP && s.context == where && covers(s.pattern, plan) {
 			out = append(out, s)
 		}
 	}

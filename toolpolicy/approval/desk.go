@@ -36,7 +36,7 @@ func (d *Desk) Approve(ctx context.Context, caller gateway.Caller, q *toolpolicy
 	if err != nil {
 		return toolpolicy.Grant{}, "", err
 	}
-	if err := d.Book.Wait(ctx, r); err != nil {
+	if err := d.await(ctx, r); err != nil {
 		return toolpolicy.Grant{}, r.ID, err
 	}
 	if d.Live != nil && !d.Live(caller) {
