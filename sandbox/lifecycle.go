@@ -20,7 +20,7 @@ func (m *Manager) Adopt(ctx context.Context) error {
 			claimed[r.ID] = true
 			continue
 		}
-		if r.Owner.Key != "" && !r.Ephemeral && m.adoptOne(ctx, r) {
+		if r.Owner.Key != "" && !r.Ephemeral && r.Phase == living && m.adoptOne(ctx, r) {
 			claimed[r.ID] = true
 		}
 	}
@@ -71,7 +71,7 @@ func (m *Manager) adoptOne(ctx context.Context, r record) bool {
 	if err != nil {
 		return false
 	}
-	if err := m.writeRecord(req, req.Dir, be.Name()); err != nil {
+	if err := m.writeRecord(req, be.Name(), r.Created, living); err != nil {
 		_ = b.Close(ctx)
 		return false
 	}
@@ -88,14 +88,13 @@ func (m *Manager) adoptOne(ctx context.Context, r record) bool {
 	return true
 }
 
-// known reports whether a box is in use or being made by this process.
+// known reports whether a box is in use or being made by a living process.
 func (m *Manager) known(id string) bool {
-	for _, r := range m.records() {
-		if r.ID == id {
-			return r.Holder == self() || held(r.Holder)
-		}
+	if id == "" || id != filepath.Base(id) {
+		return false
 	}
-	return false
+	r := m.record(id)
+	return (r.Phase == making || r.Phase == living) && (r.Holder == self() || held(r.Holder))
 }
 
 // sweepRecords removes directories whose box is gone.
@@ -104,7 +103,7 @@ func (m *Manager) sweepRecords(claimed map[string]bool) {
 		if claimed[r.ID] || r.Holder == self() || held(r.Holder) {
 			continue
 		}
-		m.closeRecord(Request{ID: r.ID, Spec: r.Spec}, r.Owner, keepFiles)
+		m.closeRecord(Request{ID: r.ID, Spec: r.Spec}, r.Owner, r.Phase.fate())
 	}
 }
 
@@ -236,6 +235,7 @@ func (m *Manager) Run(ctx context.Context) {
 		case <-prune.C:
 			m.noteUse()
 			m.Prune()
+			m.sweepStrays()
 		case <-disk.C:
 			m.checkDisks()
 		}

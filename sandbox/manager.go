@@ -53,6 +53,7 @@ type Manager struct {
 	slots   map[string]*slot
 	pool    map[string]*profilePool
 	proved  map[string]bool
+	owed    map[string]bool // boxes that could not be removed yet
 	closing bool
 	bg      sync.WaitGroup
 	stop    context.CancelFunc
@@ -87,7 +88,7 @@ func NewManager(o ManagerOptions) *Manager {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{o: o, dir: filepath.Join(o.StateDir, "sandbox"), slots: map[string]*slot{}, pool: map[string]*profilePool{},
-		proved: map[string]bool{}, ctx: ctx, stop: cancel}
+		proved: map[string]bool{}, owed: map[string]bool{}, ctx: ctx, stop: cancel}
 }
 
 // Sandboxed reports whether a session's tools run in a sandbox; it touches
@@ -345,7 +346,12 @@ func (m *Manager) create(ctx context.Context, be Backend, st Status, spec Spec, 
 	m.mu.Lock()
 	m.proved[proof] = true
 	m.mu.Unlock()
-	return &live{box: b, backend: be, req: req, want: spec.Hash(), created: time.Now()}, nil
+	l := &live{box: b, backend: be, req: req, want: spec.Hash(), created: time.Now()}
+	if err := m.writeRecord(req, be.Name(), l.created, living); err != nil {
+		m.discard(l, "", keepFiles)
+		return nil, err
+	}
+	return l, nil
 }
 
 func newID() string {
@@ -386,8 +392,14 @@ func goneEvent(l *live) Event {
 func (m *Manager) discard(l *live, why string, f fate) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	// Nobody may adopt a box that is about to go. If this cannot be written,
+	// somebody who does will find it gone.
+	_ = m.writeRecord(l.req, l.backend.Name(), l.created, f.end())
 	if err := l.box.Close(ctx); err != nil {
-		// The record stays: the next start sweeps what could not be removed.
+		// Whatever ran inside has lost its supervisor's connection and was
+		// killed, so the next box may have the files at once.
+		m.putAway(l.req, l.req.Owner, f)
+		m.owe(l.req.ID)
 		m.o.Log.Warn("sandbox could not be removed", "box", l.req.ID, "error", err)
 		m.event(Event{Kind: "warning", Box: l.req.ID, Backend: l.backend.Name(), Owner: l.req.Owner, Text: "it could not be removed: " + err.Error()})
 		return

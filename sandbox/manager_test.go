@@ -84,6 +84,7 @@ type fakeBox struct {
 	done   chan struct{}
 	used   time.Time
 	active int
+	stuck  error // Close fails with it
 }
 
 func (b *fakeBox) Info() Info {
@@ -104,6 +105,9 @@ func (b *fakeBox) Assign(o Owner) {
 func (b *fakeBox) Close(context.Context) error {
 	b.be.mu.Lock()
 	defer b.be.mu.Unlock()
+	if b.stuck != nil {
+		return b.stuck
+	}
 	delete(b.be.boxes, b.id)
 	return nil
 }
@@ -342,7 +346,7 @@ func TestAdoptionTakesOverWhatLivesAndRemovesTheRest(t *testing.T) {
 	for _, r := range m.records() {
 		r.Holder = "1@0"
 		req := Request{ID: r.ID, Owner: r.Owner, Spec: r.Spec, Dir: filepath.Join(m.boxesDir(), r.ID)}
-		if err := m.writeRecord(req, req.Dir, "docker"); err != nil {
+		if err := m.writeRecord(req, "docker", r.Created, r.Phase); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -73,7 +73,7 @@ func (m *Manager) Remove(ctx context.Context, match func(Recorded) bool) ([]Reco
 	}
 	for _, r := range m.records() {
 		if chosen[r.ID] && !held(r.Holder) {
-			m.closeRecord(Request{ID: r.ID, Spec: r.Spec}, r.Owner, keepFiles)
+			m.closeRecord(Request{ID: r.ID, Spec: r.Spec}, r.Owner, r.Phase.fate())
 		}
 	}
 	return out, nil

@@ -46,7 +46,7 @@ func (m *Manager) claim(be Backend, spec Spec, owner Owner, want string, cfg Con
 	}
 	a, ok := l.box.(Assignable)
 	l.req.Owner = owner
-	if !ok || m.writeRecord(l.req, l.req.Dir, be.Name()) != nil {
+	if !ok || m.writeRecord(l.req, be.Name(), l.created, living) != nil {
 		m.discard(l, "", dropFiles)
 		return nil
 	}

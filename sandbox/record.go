@@ -25,8 +25,32 @@ type record struct {
 	Holder  string    `json:"holder"` // process that answers for it
 	Created time.Time `json:"created"`
 	// Ephemeral: worthless once its holder is gone.
-	Ephemeral bool `json:"ephemeral,omitempty"`
+	Ephemeral bool  `json:"ephemeral,omitempty"`
+	Phase     phase `json:"phase"`
 }
+
+// phase is how far a box has come. Only a live one may be adopted: one that
+// was still being made has not been proved, and one whose end was begun may
+// go at any moment.
+type phase string
+
+const (
+	making   phase = "making"
+	living   phase = "live"
+	ending   phase = "ending"
+	dropping phase = "dropping" // ending, and its files with it
+)
+
+// end is the phase of a box that meets this fate.
+func (f fate) end() phase {
+	if f == dropFiles {
+		return dropping
+	}
+	return ending
+}
+
+// fate is what becomes of the files of a box that was found in this phase.
+func (p phase) fate() fate { return p == dropping }
 
 // fate is what happens to the box's own workspace.
 type fate bool
@@ -72,21 +96,23 @@ func (m *Manager) openRecord(req *Request, backend, kept string) (string, error)
 			return "", err
 		}
 	}
-	return dir, m.writeRecord(*req, dir, backend)
+	req.Dir = dir
+	return dir, m.writeRecord(*req, backend, time.Now(), making)
 }
 
-func (m *Manager) writeRecord(req Request, dir, backend string) error {
-	b, err := json.Marshal(record{ID: req.ID, Backend: backend, Owner: req.Owner, Spec: req.Spec, Holder: self(), Created: time.Now(), Ephemeral: req.Ephemeral})
+func (m *Manager) writeRecord(req Request, backend string, created time.Time, ph phase) error {
+	b, err := json.Marshal(record{ID: req.ID, Backend: backend, Owner: req.Owner, Spec: req.Spec, Holder: self(), Created: created,
+		Ephemeral: req.Ephemeral, Phase: ph})
 	if err != nil {
 		return err
 	}
 	// It has to outlive this process, not the machine: containers do not
 	// outlive that either, so nothing is synced.
-	tmp := filepath.Join(dir, recordFile+".new")
+	tmp := filepath.Join(req.Dir, recordFile+".new")
 	if err := os.WriteFile(tmp, b, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(tmp, filepath.Join(dir, recordFile))
+	return os.Rename(tmp, filepath.Join(req.Dir, recordFile))
 }
 
 // giveTo makes a directory the box user's, where we may.
@@ -106,28 +132,41 @@ func giveTo(dir, user string) error {
 // closeRecord removes what the box left on disk and puts its own workspace
 // where the scope's next box finds it.
 func (m *Manager) closeRecord(req Request, owner Owner, f fate) {
+	if !m.putAway(req, owner, f) {
+		return
+	}
+	if err := removeTree(filepath.Join(m.boxesDir(), req.ID)); err != nil {
+		m.o.Log.Warn("sandbox directory could not be removed", "box", req.ID, "error", err)
+	}
+}
+
+// putAway repairs a box's workspace and, when it is the box's own, moves it to
+// where the scope's next box finds it. It reports whether the box's directory
+// holds nothing any more that is to be kept.
+func (m *Manager) putAway(req Request, owner Owner, f fate) bool {
 	dir := filepath.Join(m.boxesDir(), req.ID)
 	own := filepath.Join(dir, ownDir)
 	if req.Spec.Workspace == "" {
 		req.Spec.Workspace = own
 	}
-	if m.o.Recover != nil && !req.Spec.ReadOnly() {
+	if m.o.Recover != nil && !req.Spec.ReadOnly() && exists(req.Spec.Workspace) {
 		if err := m.o.Recover(req.Spec.Workspace, filepath.Join(dir, "intent"), req.Spec.User); err != nil {
 			m.o.Log.Warn("a half-applied change of a sandbox workspace could not be repaired", "box", req.ID, "error", err)
 		}
 	}
-	if f == keepFiles && owner.Key != "" && req.Spec.Workspace == own && !isEmptyDir(own) {
-		kept := m.keptWorkspace(owner)
-		if err := securefile.MkdirAll(filepath.Dir(kept)); err == nil && !exists(kept) {
-			if err := os.Rename(own, kept); err != nil {
-				m.o.Log.Warn("sandbox workspace could not be kept", "box", req.ID, "error", err)
-				return
-			}
-		}
+	if f == dropFiles || owner.Key == "" || req.Spec.Workspace != own || isEmptyDir(own) {
+		return true
 	}
-	if err := removeTree(dir); err != nil {
-		m.o.Log.Warn("sandbox directory could not be removed", "box", req.ID, "error", err)
+	kept := m.keptWorkspace(owner)
+	if exists(kept) { // of another box of the same scope: neither may be lost
+		kept += "-" + req.ID
+		m.o.Log.Warn("a scope has files of two sandboxes; the later ones are kept apart", "box", req.ID, "dir", kept)
 	}
+	if err := errors.Join(securefile.MkdirAll(filepath.Dir(kept)), os.Rename(own, kept)); err != nil {
+		m.o.Log.Warn("sandbox workspace could not be kept", "box", req.ID, "error", err)
+		return false
+	}
+	return true
 }
 
 func isEmptyDir(dir string) bool {
@@ -164,14 +203,18 @@ func (m *Manager) records() []record {
 	}
 	var out []record
 	for _, d := range dirs {
-		r := record{ID: d.Name()}
-		b, err := readSmall(filepath.Join(m.boxesDir(), d.Name(), recordFile), 4<<20)
-		if err != nil || json.Unmarshal(b, &r) != nil || r.ID != d.Name() {
-			r = record{ID: d.Name()}
-		}
-		out = append(out, r)
+		out = append(out, m.record(d.Name()))
 	}
 	return out
+}
+
+func (m *Manager) record(id string) record {
+	var r record
+	b, err := readSmall(filepath.Join(m.boxesDir(), id, recordFile), 4<<20)
+	if err != nil || json.Unmarshal(b, &r) != nil || r.ID != id {
+		return record{ID: id}
+	}
+	return r
 }
 
 // self names this process so that another can tell whether it still lives.

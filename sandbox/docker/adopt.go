@@ -87,6 +87,9 @@ func (e *Engine) Adopt(ctx context.Context, r sandbox.Request) (sandbox.Box, err
 	return b, nil
 }
 
+// Lasting says that containers outlive the gateway.
+func (e *Engine) Lasting() {}
+
 // Sweep removes containers that nobody claims.
 func (e *Engine) Sweep(ctx context.Context, keep func(id string) bool) (int, error) {
 	api, err := e.connect(ctx)
@@ -99,7 +102,9 @@ func (e *Engine) Sweep(ctx context.Context, keep func(id string) bool) (int, err
 	}
 	n := 0
 	for _, c := range items {
-		if keep(c.Labels[labelBox]) && c.State == container.StateRunning {
+		// One that is kept but not yet running is being made; one that has
+		// ended is of no use to anybody.
+		if keep(c.Labels[labelBox]) && (c.State == container.StateRunning || c.State == container.StateCreated) {
 			continue
 		}
 		if err := e.remove(api, c.ID); err != nil {

@@ -3,7 +3,6 @@ package docker
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -55,8 +54,6 @@ func gateway(state string) {
 		}
 		if x, err := p.Wait(ctx); err == nil && x.Code == 0 {
 			fmt.Println("done", id)
-		} else if errors.Is(err, sandbox.ErrGone) {
-			fmt.Println("gone", id) // the engine finished a removal that the last gateway had begun
 		} else {
 			fmt.Println("error", err, x)
 		}
@@ -84,7 +81,7 @@ func TestKilledGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := map[string]bool{}
-	begun, gone := 0, 0
+	begun := 0
 	for i := range kills {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), envGateway+"="+state, envSup+"="+sup)
@@ -104,8 +101,6 @@ func TestKilledGateway(t *testing.T) {
 				begun++
 			case "done":
 				done[id] = true
-			case "gone":
-				gone++
 			default:
 				t.Errorf("after %d kills: %s", i, sc.Text())
 			}
@@ -113,9 +108,6 @@ func TestKilledGateway(t *testing.T) {
 		_ = cmd.Wait()
 	}
 	t.Logf("%d kills, %d commands begun, %d finished", kills, begun, len(done))
-	if gone > kills/4 {
-		t.Errorf("%d commands met a box that went away", gone)
-	}
 	if len(done) == 0 {
 		t.Fatal("no command finished between the kills")
 	}
