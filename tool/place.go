@@ -22,17 +22,17 @@ func (c *Call) Box() (sandbox.Box, error) {
 	return nil, Unavailable("This tool needs a sandbox and the session has none. Enable one with agents.defaults.sandbox.mode.", sandbox.ErrUnavailable)
 }
 
-// Files is the workspace of the box that the call was placed in.
-func (c *Call) Files() (sandbox.Files, error) {
+// Files is the box that the call was placed in and its workspace.
+func (c *Call) Files() (sandbox.Box, sandbox.Files, error) {
 	box, err := c.Box()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	files := box.Files()
 	if files == nil {
-		return nil, Unavailable("This sandbox has no workspace.", sandbox.ErrUnavailable)
+		return nil, nil, Unavailable("This sandbox has no workspace.", sandbox.ErrUnavailable)
 	}
-	return confined{Files: files, workdir: Workdir(box)}, nil
+	return box, confined{Files: files, workdir: Workdir(box)}, nil
 }
 
 // confined refuses names that lead out of the workspace by their text alone,

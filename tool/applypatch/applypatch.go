@@ -65,11 +65,7 @@ func (Tool) Run(ctx context.Context, c *tool.Call) (tool.Result, error) {
 	if err != nil {
 		return tool.Result{}, err
 	}
-	box, err := c.Box()
-	if err != nil {
-		return tool.Result{}, err
-	}
-	files, err := c.Files()
+	box, files, err := c.Files()
 	if err != nil {
 		return tool.Result{}, err
 	}

@@ -140,7 +140,7 @@ func load(ctx context.Context, c *tool.Call, paths []string) ([]Picture, error) 
 	if err != nil {
 		return nil, err
 	}
-	files, err := c.Files()
+	_, files, err := c.Files()
 	if err != nil {
 		return nil, err
 	}

@@ -68,11 +68,7 @@ func (Tool) Run(ctx context.Context, c *tool.Call) (tool.Result, error) {
 	case a.Content == nil:
 		return tool.Result{}, tool.Missing("content")
 	}
-	box, err := c.Box()
-	if err != nil {
-		return tool.Result{}, err
-	}
-	files, err := c.Files()
+	box, files, err := c.Files()
 	if err != nil {
 		return tool.Result{}, err
 	}
