@@ -223,8 +223,9 @@ func (c *call) finish(ctx context.Context, res *tool.Result, done *journal.Entry
 	}
 	budget := c.Limits.Output
 	for i := range res.Content {
-		b := &res.Content[i]
-		b.Text = c.Redactor.String(clip(b.Text, &budget))
+		if words := res.Content[i].Words(); words != nil {
+			*words = c.Redactor.String(clip(*words, &budget))
+		}
 	}
 	if res.Details != nil {
 		raw, err := json.Marshal(res.Details)
@@ -242,12 +243,12 @@ func (c *call) finish(ctx context.Context, res *tool.Result, done *journal.Entry
 func (c *call) seal(ctx context.Context, res *tool.Result, done *journal.Entry) error {
 	var families []string
 	for i := range res.Content {
-		b := &res.Content[i]
-		if b.Type != "text" {
+		words := res.Content[i].Words()
+		if words == nil {
 			continue
 		}
 		var flagged []string
-		b.Text, done.Label, flagged = c.Sealer.Seal(res.Source, b.Text)
+		*words, done.Label, flagged = c.Sealer.Seal(res.Source, *words)
 		families = append(families, flagged...)
 	}
 	if len(families) > 0 {

@@ -61,12 +61,33 @@ type Session struct {
 	Label     string
 }
 
-// Block is one piece of a result: text or an image.
+// Block is one piece of a result: text, an image, sound or a document.
 type Block struct {
-	Type     string `json:"type"` // text, image
-	Text     string `json:"text,omitempty"`
-	Data     []byte `json:"data,omitempty"`
+	Type     string    `json:"type"` // text, image, audio, resource
+	Text     string    `json:"text,omitempty"`
+	Data     []byte    `json:"data,omitempty"`
+	MimeType string    `json:"mimeType,omitempty"`
+	Resource *Resource `json:"resource,omitempty"`
+}
+
+// Resource is a document inside a result: text or bytes, under a name.
+type Resource struct {
+	URI      string `json:"uri"`
 	MimeType string `json:"mimeType,omitempty"`
+	Text     string `json:"text,omitempty"`
+	Blob     []byte `json:"blob,omitempty"`
+}
+
+// Words is where the block keeps its text, nil when it has none: what is
+// wrapped, clipped and redacted.
+func (b *Block) Words() *string {
+	switch {
+	case b.Resource != nil:
+		return &b.Resource.Text
+	case b.Text != "" || b.Type == "text":
+		return &b.Text
+	}
+	return nil
 }
 
 // Result is what a tool answers on the wire.
