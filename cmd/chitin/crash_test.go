@@ -1,17 +1,20 @@
 package main
 
 import (
-	"bytes"
-	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,7 +24,7 @@ func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("CHITIN_KILLS")); err == nil {
 		return n
 	}
-	return 20
+	return 16
 }
 
 // crashing is one state directory whose gateway keeps being killed.
@@ -30,57 +33,86 @@ type crashing struct {
 	state string
 	port  string
 	token string
+	out   *lockedBuffer
+	seen  map[string]bool // every container there was
 }
 
-func (c *crashing) start() *exec.Cmd {
+const crashConfig = `agents:
+  defaults:
+    sandbox:
+      scope: session
+      pool: {ready: 1, max: 2}
+`
+
+func (c *crashing) launch() *exec.Cmd {
 	c.t.Helper()
 	cmd := exec.Command(filepath.Join(bin, "chitin"), "serve")
 	cmd.Env = append(os.Environ(), "CHITIN_STATE_DIR="+c.state, "CHITIN_GATEWAY_PORT="+c.port, "CHITIN_GATEWAY_TOKEN="+c.token)
-	var out lockedBuffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	c.out = &lockedBuffer{}
+	cmd.Stdout, cmd.Stderr = c.out, c.out
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
+	return cmd
+}
+
+func (c *crashing) ready() {
+	c.t.Helper()
 	for range 2000 {
-		if strings.Contains(out.String(), "ready ") {
-			return cmd
+		if strings.Contains(c.out.String(), "ready ") {
+			return
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	c.t.Fatalf("the gateway never got ready: %s", out.String())
-	return nil
+	c.t.Fatalf("the gateway never got ready: %s", c.out.String())
 }
 
-func (c *crashing) exec(ctx context.Context, command string) (string, error) {
-	body := fmt.Sprintf(`{"tool":"exec","args":{"command":%q}}`, command)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+c.port+"/tools/invoke", strings.NewReader(body))
+// post sends one request; "" is an answer that never came.
+func (c *crashing) post(path, body string) string {
+	req, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+c.port+path, strings.NewReader(body))
 	if err != nil {
-		return "", err
+		c.t.Error(err)
+		return ""
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
 	if err != nil {
-		return "", err
+		return ""
 	}
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
-	return string(b), err
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// run is the i-th command in a session. Its idempotency key is its own, so
+// that it may be sent again.
+func (c *crashing) run(session string, i int) string {
+	return c.post("/tools/invoke", fmt.Sprintf(`{"tool":"exec","args":{"command":"echo run-%d >> log; sleep 0.2; echo did-%d"},"sessionKey":%q,"idempotencyKey":"key-%s-%d"}`,
+		i, i, "agent:main:"+session, session, i))
+}
+
+func (c *crashing) end(session string) string {
+	return c.post("/sessions/"+url.PathEscape("agent:main:"+session)+"/kill", "{}")
 }
 
 // containers lists those of a state directory, running or not.
 func containers(state string) []string {
-	ids, err := exec.Command("docker", "ps", "-aq", "--filter", "label=chitin.sandbox=1").Output()
+	id, err := os.ReadFile(filepath.Join(state, "sandbox", "id"))
 	if err != nil {
 		return nil
 	}
-	var out []string
-	for _, id := range strings.Fields(string(ids)) {
-		b, err := exec.Command("docker", "inspect", id).Output()
-		if err == nil && bytes.Contains(b, []byte(state)) {
-			out = append(out, id)
-		}
+	if real, err := filepath.EvalSymlinks(state); err == nil {
+		state = real
 	}
-	return out
+	sum := sha256.Sum256([]byte(state + "\x00" + string(id)))
+	out, err := exec.Command("docker", "ps", "-aq", "--no-trunc", "--filter", "label=chitin.state="+hex.EncodeToString(sum[:8])).Output()
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(out))
 }
 
 // sweep removes what a scope-agent box legitimately keeps.
@@ -90,9 +122,53 @@ func sweep(state string) {
 	}
 }
 
-// TestKilledDuringExec kills the gateway with SIGKILL at random moments of an
-// exec: nothing runs twice, nothing is left behind, the journal holds.
-func TestKilledDuringExec(t *testing.T) {
+// containers lists what there is and remembers it.
+func (c *crashing) containers() []string {
+	ids := containers(c.state)
+	for _, id := range ids {
+		c.seen[id] = true
+	}
+	return ids
+}
+
+// round starts the gateway, gives it work of every kind and kills it.
+func (c *crashing) round(i int) (answered int) {
+	gw := c.launch()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	limit := 120 // milliseconds: while it starts and adopts
+	if i%4 != 0 {
+		c.ready()
+		limit = 700
+		work := func(f func() string, want string) {
+			wg.Go(func() {
+				if strings.Contains(f(), want) {
+					mu.Lock()
+					answered++
+					mu.Unlock()
+				}
+			})
+		}
+		last := max(i-1, 0)
+		work(func() string { return c.run("keep", i) }, fmt.Sprint("did-", i))
+		work(func() string { return c.run("keep", last) }, fmt.Sprint("did-", last)) // again, as a client would
+		work(func() string { return c.run(fmt.Sprint("new", i), i) }, fmt.Sprint("did-", i))
+		work(func() string { return c.end(fmt.Sprint("new", last)) }, "ok")
+	}
+	time.Sleep(time.Duration(rand.IntN(limit)) * time.Millisecond)
+	if err := gw.Process.Kill(); err != nil {
+		c.t.Fatal(err)
+	}
+	_ = gw.Wait()
+	wg.Wait()
+	c.containers()
+	return answered
+}
+
+// TestKilledGateway kills the gateway with SIGKILL at random moments of its
+// start and of making, using and removing sandboxes: nothing runs twice,
+// nothing is left behind, the journal holds.
+func TestKilledGateway(t *testing.T) {
 	if ok, err := condition("docker"); err != nil || !ok {
 		if err != nil {
 			t.Fatal(err)
@@ -103,43 +179,93 @@ func TestKilledDuringExec(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crashing{t, filepath.Join(t.TempDir(), "state"), port, "crash-test-token-0123456789abcdef"}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crashing{t: t, state: filepath.Join(dir, "state"), port: port, token: "crash-test-token-0123456789abcdef", seen: map[string]bool{}}
 	t.Cleanup(func() { sweep(c.state) })
+	if err := os.Mkdir(c.state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.state, "chitin.yml"), []byte(crashConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	answered := 0
 	for i := range kills() {
-		gw := c.start()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_, _ = c.exec(context.Background(), fmt.Sprintf("echo run-%d >> log; sleep 0.3", i))
-		}()
-		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
-		if err := gw.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = gw.Wait()
-		<-done
+		answered += c.round(i)
 	}
-	gw := c.start()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	answer, err := c.exec(ctx, "sort log 2>/dev/null | uniq -d; echo end")
-	if err != nil || !strings.Contains(answer, `"text":"end"`) {
-		t.Errorf("after the last kill: %s, %v; want no run twice", answer, err)
+	t.Logf("%d kills, %d calls answered, %d containers seen", kills(), answered, len(c.seen))
+	if answered == 0 {
+		t.Error("no call was answered between the kills")
 	}
-	// The box of the agent, and at most one kept warm.
-	deadline := time.Now().Add(20 * time.Second)
-	for len(containers(c.state)) > 2 && time.Now().Before(deadline) {
-		time.Sleep(100 * time.Millisecond)
+	gw := c.launch()
+	c.ready()
+	if got := c.run("keep", 1_000_000); !strings.Contains(got, "did-1000000") {
+		t.Errorf("after the last kill: %s", got)
 	}
-	if n := len(containers(c.state)); n > 2 {
-		t.Errorf("%d containers are there after the next start", n)
-	}
+	c.once()
 	if err := gw.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	_ = gw.Wait()
+	c.nothingLeft()
 	verify := exec.Command(filepath.Join(bin, "chitin"), "journal", "verify", "--state", c.state)
 	if out, err := verify.CombinedOutput(); err != nil {
 		t.Errorf("journal verify: %v: %s", err, out)
+	}
+}
+
+// once looks for commands that ran twice, in every workspace there is.
+func (c *crashing) once() {
+	found := map[string]int{}
+	err := filepath.WalkDir(filepath.Join(c.state, "sandbox"), func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "log" {
+			return nil // may vanish meanwhile
+		}
+		b, err := os.ReadFile(p)
+		box := filepath.Dir(p)
+		for id := range strings.FieldsSeq(string(b)) {
+			found[box+" "+id]++
+		}
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		c.t.Errorf("no logs: %v", err)
+	}
+	for id, n := range found {
+		if n > 1 {
+			c.t.Errorf("%s ran %d times", id, n)
+		}
+	}
+}
+
+// nothingLeft looks for containers, directories, sockets, mounts and control
+// groups after a gateway whose sandboxes are those of sessions has stopped.
+func (c *crashing) nothingLeft() {
+	if ids := c.containers(); len(ids) > 0 {
+		c.t.Errorf("%d containers leaked", len(ids))
+	}
+	if left, err := os.ReadDir(filepath.Join(c.state, "sandbox", "boxes")); err != nil || len(left) > 0 {
+		c.t.Errorf("directories leaked: %v, %v", left, err)
+	}
+	if err := filepath.WalkDir(c.state, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type()&fs.ModeSocket != 0 {
+			c.t.Errorf("a socket leaked: %s", p)
+		}
+		return err
+	}); err != nil {
+		c.t.Error(err)
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || strings.Contains(string(mounts), c.state) {
+		c.t.Errorf("mounts leaked, %v", err)
+	}
+	for id := range c.seen {
+		for _, pattern := range []string{"/sys/fs/cgroup/*/docker/", "/sys/fs/cgroup/docker/", "/sys/fs/cgroup/system.slice/docker-"} {
+			if groups, err := filepath.Glob(pattern + id + "*"); err != nil || len(groups) > 0 {
+				c.t.Errorf("control groups leaked: %v %v", groups, err)
+			}
+		}
 	}
 }
