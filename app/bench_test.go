@@ -52,15 +52,7 @@ func BenchmarkHTTP(b *testing.B) {
 	a := benchApp(b)
 	srv := httptest.NewServer(a.handler(a.live.Load().loaded))
 	defer srv.Close()
-	bare := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var req map[string]any
-		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "result": map[string]any{"content": []any{map[string]any{"type": "text", "text": "x"}}}})
-	}))
+	bare := httptest.NewServer(bareHandler())
 	defer bare.Close()
 	token := "Bearer " + a.secret(keyToken).Reveal()
 	for _, tc := range []struct{ name, url, auth, tool string }{
@@ -90,4 +82,17 @@ func BenchmarkHTTP(b *testing.B) {
 			})
 		})
 	}
+}
+
+// bareHandler decodes a call and answers the same JSON as a cheap tool.
+func bareHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var req map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"ok": true, "result": map[string]any{"content": []any{map[string]any{"type": "text", "text": "x"}}}})
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/chitin-sh/chitin/internal/problem"
@@ -65,6 +66,7 @@ type Engine struct {
 	workdir  string
 	now      func() time.Time
 	off      mutate.Guards
+	whys     sync.Map // fixedKey → fixedWhy, filled by refusals
 }
 
 // agentTable is the policy of one agent: every layer that depends on the

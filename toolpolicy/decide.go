@@ -15,6 +15,7 @@ type state struct {
 	table   *agentTable
 	traits  trait
 	listing bool // no arguments yet: only what holds for every call counts
+	brief   bool // only why, not what would help: nobody shows that of a call
 	known   bool
 	listed  bool // the agent has an entry
 	args    argFacts
@@ -22,9 +23,11 @@ type state struct {
 }
 
 // Decide answers whether one call may happen. The Grant is valid exactly when
-// the verdict is Allow. It allocates nothing when it allows by lists alone.
+// the verdict is Allow. It allocates nothing when it allows by lists alone, and
+// a refusal costs the same whether the tool exists or not: Explain finds out
+// what would help.
 func (e *Engine) Decide(caller gateway.Caller, q *Query) (Grant, Decision) {
-	var st state
+	st := state{brief: true}
 	d := e.judge(&st, SubjectOf(caller), q)
 	switch d.Verdict {
 	case Deny:

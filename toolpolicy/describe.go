@@ -26,11 +26,7 @@ func (e *Engine) describe(l layer, v Verdict, st *state) (layer, because) {
 	case layerCaller:
 		return l, because{rule: "caller", reason: st.callerFault(), flip: callerFlip(st)}
 	case layerProfile:
-		for _, s := range st.table.fixed {
-			if !s.pass.has(st.tool) {
-				return s.layer, e.whyList(s, st)
-			}
-		}
+		return e.whyFixed(st)
 	case layerProvider:
 		return l, e.whyList(st.provider(), st)
 	case layerGroup:
@@ -58,8 +54,40 @@ func (e *Engine) describe(l layer, v Verdict, st *state) (layer, because) {
 	return l, because{}
 }
 
+// fixedKey is what a refusal by the layers of an agent alone depends on.
+type fixedKey struct {
+	table *agentTable
+	tool  int32
+}
+
+type fixedWhy struct {
+	layer layer
+	why   because
+}
+
+// whyFixed says which of an agent's own layers refuses the tool. The answer
+// holds as long as the configuration: lists of thousands are searched once.
+func (e *Engine) whyFixed(st *state) (layer, because) {
+	k := fixedKey{st.table, st.tool}
+	if w, ok := e.whys.Load(k); ok {
+		w := w.(fixedWhy)
+		return w.layer, w.why
+	}
+	for _, s := range st.table.fixed {
+		if !s.pass.has(st.tool) {
+			w := fixedWhy{s.layer, e.whyList(s, st)}
+			e.whys.Store(k, w)
+			return w.layer, w.why
+		}
+	}
+	return layerProfile, because{}
+}
+
 func (e *Engine) whyName(st *state) because {
 	b := because{rule: "registry", reason: "there is no tool called " + quote(st.q.Tool), flip: "chitin policy list shows the tools"}
+	if st.brief {
+		return b
+	}
 	if n := e.voc.nearest(st.q.Tool); n != "" {
 		if i, ok := e.voc.lookup(n); ok && e.voc.here.has(i) {
 			b.flip = "call " + n

@@ -45,10 +45,14 @@ func (r *Redactor) Bytes(b []byte) []byte {
 }
 
 func (r *Redactor) bytes(b []byte) ([]byte, bool) {
-	if r == nil || len(b) == 0 {
+	if r == nil || len(b) < minValue {
 		return b, false
 	}
-	spans, _ := r.table.Load().find(b, true)
+	return r.table.Load().bytes(b)
+}
+
+func (t *table) bytes(b []byte) ([]byte, bool) {
+	spans, _ := t.find(b, true)
 	if len(spans) == 0 {
 		return b, false
 	}
@@ -57,11 +61,16 @@ func (r *Redactor) bytes(b []byte) ([]byte, bool) {
 
 // String returns s with every secret replaced; s itself when there is none.
 func (r *Redactor) String(s string) string {
-	if s == "" {
+	if r == nil || len(s) < minValue {
 		return s
 	}
-	out, changed := r.bytes(unsafe.Slice(unsafe.StringData(s), len(s)))
+	t := r.table.Load()
+	if t.clean.has(s) {
+		return s
+	}
+	out, changed := t.bytes(unsafe.Slice(unsafe.StringData(s), len(s)))
 	if !changed {
+		t.clean.add(s)
 		return s
 	}
 	return string(out)

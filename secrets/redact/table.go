@@ -2,6 +2,7 @@ package redact
 
 import (
 	"bytes"
+	"hash/maphash"
 	"slices"
 	"sync"
 
@@ -22,10 +23,11 @@ type table struct {
 	engine *scan.Engine // finds values and formats
 	set    *match.Set   // finds values only
 	forms  []form
+	clean  cleanTexts
 }
 
 func newTable(values []secrets.Value, o Options) *table {
-	return &table{values: slices.Clone(values), opts: o}
+	return &table{values: slices.Clone(values), opts: o, clean: cleanTexts{seed: maphash.MakeSeed()}}
 }
 
 func (t *table) build() {
