@@ -63,9 +63,13 @@ func tokenField(l *config.Loaded, opts Options) secrets.Field {
 		return f
 	}
 	if opts.Getenv("CHITIN_GATEWAY_TOKEN") != "" {
-		return secrets.RefField(secrets.Ref{Source: "env", Provider: "default", ID: "CHITIN_GATEWAY_TOKEN"})
+		return envToken()
 	}
 	return secrets.RefField(secrets.Ref{Source: "file", Provider: "state", ID: TokenFile})
+}
+
+func envToken() secrets.Field {
+	return secrets.RefField(secrets.Ref{Source: "env", Provider: "default", ID: "CHITIN_GATEWAY_TOKEN"})
 }
 
 func required(failures []runtime.Failure) error {

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/chitin-sh/chitin/config"
@@ -40,27 +39,12 @@ func (a *App) openGate(ctx context.Context, l *config.Loaded) (err error) {
 	return nil
 }
 
-// port is --port, $CHITIN_GATEWAY_PORT, gateway.port or the default.
-func (a *App) port(l *config.Loaded) (int, error) {
-	if a.opts.Port != 0 {
-		return a.opts.Port, nil
-	}
-	if s := a.opts.Getenv("CHITIN_GATEWAY_PORT"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 65535 {
-			return 0, &gateway.StartError{Code: 78, Message: "$CHITIN_GATEWAY_PORT is not a port", Hint: "CHITIN_GATEWAY_PORT=18790"}
-		}
-		return n, nil
-	}
-	return l.Gateway.EffectivePort(), nil
-}
-
 // Start opens the doors and begins what runs beside calls.
 func (a *App) Start(ctx context.Context) error {
 	l := a.live.Load().loaded
 	cfg := l.Gateway.Config
 	var err error
-	if cfg.Port, err = a.port(l); err != nil {
+	if cfg.Port, err = Port(l, a.opts); err != nil {
 		return err
 	}
 	if a.doors, err = gateway.Listen(ctx, cfg, gateway.ListenOptions{StateDir: a.opts.StateDir, Mode: a.guard.Mode()}); err != nil {

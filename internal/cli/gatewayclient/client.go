@@ -10,16 +10,18 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/chitin-sh/chitin/app"
 	"github.com/chitin-sh/chitin/config"
+	"github.com/chitin-sh/chitin/gateway"
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
 	"github.com/chitin-sh/chitin/secrets"
 )
+
+// resolveTime bounds asking a secret provider for the token.
+const resolveTime = 30 * time.Second
 
 // maxAnswer bounds what is read of an answer.
 const maxAnswer = 64 << 20
@@ -33,9 +35,8 @@ type Client struct {
 }
 
 // New finds the gateway as the other commands do: port from --port,
-// $CHITIN_GATEWAY_PORT, the configuration or the default; token from
-// $CHITIN_GATEWAY_TOKEN, a literal in the configuration or the state
-// directory's token file.
+// $CHITIN_GATEWAY_PORT, the configuration or the default; token as
+// app.ClientToken says.
 func New(env *cliutil.Env) (*Client, error) {
 	path, err := env.ConfigPath()
 	if err != nil {
@@ -45,13 +46,20 @@ func New(env *cliutil.Env) (*Client, error) {
 	if err != nil {
 		return nil, cliutil.WithHint(err, "chitin config validate")
 	}
-	port, err := Port(env, l)
+	state, err := env.StateDir()
 	if err != nil {
 		return nil, err
 	}
-	token, err := token(env, l)
+	opts := app.Options{StateDir: state, ConfigPath: path, Port: env.Port, Getenv: env.Getenv}
+	port, err := app.Port(l, opts)
 	if err != nil {
-		return nil, err
+		return nil, usage(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTime)
+	defer cancel()
+	token, err := app.ClientToken(ctx, l, opts)
+	if err != nil {
+		return nil, cliutil.WithHint(err, "start the gateway with chitin serve, or set CHITIN_GATEWAY_TOKEN")
 	}
 	scheme := "http"
 	if l.Gateway.TLS.Enabled {
@@ -60,45 +68,13 @@ func New(env *cliutil.Env) (*Client, error) {
 	return &Client{Base: scheme + "://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), token: token}, nil
 }
 
-// Port is the port in force: --port, $CHITIN_GATEWAY_PORT, gateway.port, 18790.
-func Port(env *cliutil.Env, l *config.Loaded) (int, error) {
-	if env.Port != 0 {
-		return checkPort("--port", env.Port)
+// usage turns a refusal of the port into one of the command line.
+func usage(err error) error {
+	var refused *gateway.StartError
+	if errors.As(err, &refused) {
+		return cliutil.Usage(refused.Message, refused.Hint)
 	}
-	if s := env.Getenv("CHITIN_GATEWAY_PORT"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			return 0, cliutil.Usage("$CHITIN_GATEWAY_PORT is not a number", "CHITIN_GATEWAY_PORT=18790")
-		}
-		return checkPort("$CHITIN_GATEWAY_PORT", n)
-	}
-	return l.Gateway.EffectivePort(), nil
-}
-
-func checkPort(name string, n int) (int, error) {
-	if n < 1 || n > 65535 {
-		return 0, cliutil.Usage(name+" is not a port", name+" 18790")
-	}
-	return n, nil
-}
-
-func token(env *cliutil.Env, l *config.Loaded) (secrets.Value, error) {
-	if f := l.Gateway.Auth.Token; f.IsLiteral() {
-		return f.Literal, nil
-	}
-	if v := strings.TrimSpace(env.Getenv("CHITIN_GATEWAY_TOKEN")); v != "" {
-		return secrets.NewValue(v), nil
-	}
-	state, err := env.StateDir()
-	if err != nil {
-		return secrets.Value{}, err
-	}
-	b, err := os.ReadFile(filepath.Join(state, app.TokenFile))
-	if err != nil {
-		return secrets.Value{}, cliutil.WithHint(fmt.Errorf("no gateway token: %w", err),
-			"start the gateway with chitin serve, or set CHITIN_GATEWAY_TOKEN")
-	}
-	return secrets.NewValue(strings.TrimSpace(string(b))), nil
+	return err
 }
 
 // Authorization is the header value that proves us to the gateway.
