@@ -4,10 +4,12 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
-	"unicode/utf8"
+
+	"github.com/chitin-sh/chitin/internal/jsontext"
 )
 
 // Version is the format of a record line.
@@ -64,11 +66,11 @@ type Record struct {
 
 // appendBody writes the line up to and without its hash: the bytes that the
 // hash covers.
-func (e *Entry) appendBody(b []byte, seq uint64, now time.Time, prev string) []byte {
+func (e *Entry) appendBody(b []byte, seq uint64, c *clock, now time.Time, prev *[hashLen]byte) []byte {
 	b = append(b, `{"v":1,"seq":`...)
 	b = strconv.AppendUint(b, seq, 10)
 	b = append(b, `,"time":"`...)
-	b = now.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = c.append(b, now)
 	b = append(b, '"')
 	b = appendField(b, "event", e.Event)
 	b = appendField(b, "call", e.Call)
@@ -90,7 +92,7 @@ func (e *Entry) appendBody(b []byte, seq uint64, now time.Time, prev string) []b
 	}
 	b = appendRaw(b, "detail", e.Detail, MaxArgs)
 	b = append(b, `,"prev":"`...)
-	b = append(b, prev...)
+	b = append(b, prev[:]...)
 	return append(b, '"')
 }
 
@@ -101,7 +103,7 @@ func appendField(b []byte, name, v string) []byte {
 	b = append(b, ',', '"')
 	b = append(b, name...)
 	b = append(b, '"', ':')
-	return appendString(b, v)
+	return jsontext.AppendString(b, v)
 }
 
 // appendRaw adds a JSON value on one line; one that is too long or not JSON is
@@ -118,26 +120,37 @@ func appendRaw(b []byte, name string, v json.RawMessage, limit int) []byte {
 		b = strconv.AppendInt(b, int64(len(v)), 10)
 		return append(b, '}')
 	}
-	for _, c := range v {
-		if c != '\n' && c != '\r' { // only legal between tokens, where it means nothing
-			b = append(b, c)
+	for len(v) > 0 {
+		i := bytes.IndexAny(v, "\n\r") // only legal between tokens, where it means nothing
+		if i < 0 {
+			return append(b, v...)
 		}
+		b, v = append(b, v[:i]...), v[i+1:]
 	}
 	return b
 }
 
-// appendString quotes v as JSON; plain ASCII, the usual case, is copied.
-func appendString(b []byte, v string) []byte {
-	for i := 0; i < len(v); i++ {
-		if c := v[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			q, err := json.Marshal(v)
-			if err != nil { // strings always marshal; keep the line valid if that changes
-				return append(b, '"', '"')
-			}
-			return append(b, q...)
+// clock writes times as time.RFC3339Nano does; all but the fraction changes
+// once a second.
+type clock struct {
+	second int64
+	text   []byte
+}
+
+func (c *clock) append(b []byte, t time.Time) []byte {
+	if s := t.Unix(); s != c.second || c.text == nil {
+		c.second, c.text = s, t.UTC().AppendFormat(c.text[:0], "2006-01-02T15:04:05")
+	}
+	b = append(b, c.text...)
+	if ns := t.Nanosecond(); ns > 0 {
+		b = append(b, '.')
+		from := len(b)
+		for div := 100_000_000; div > 0; div /= 10 {
+			b = append(b, byte('0'+ns/div%10))
+		}
+		for b[len(b)-1] == '0' && len(b) > from {
+			b = b[:len(b)-1]
 		}
 	}
-	b = append(b, '"')
-	b = append(b, v...)
-	return append(b, '"')
+	return append(b, 'Z')
 }

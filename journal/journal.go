@@ -29,31 +29,47 @@ type Options struct {
 }
 
 // Journal is an open journal. It is safe for concurrent use.
+//
+// Records are chained and put into a buffer under one lock. A record that need
+// not be durable yet is written at once and takes with it what else is in the
+// buffer; one that must be durable waits there for the next sync, which writes
+// and syncs for everybody who came while the one before it was under way.
 type Journal struct {
 	dir  string
 	opts Options
 
-	mu      sync.Mutex // guards everything down to buf
+	mu      sync.Mutex // guards everything down to syncing
 	f       *os.File
 	size    int64
 	seq     uint64
-	prev    string
-	buf     []byte
+	prev    [hashLen]byte
+	buf     []byte // records that are chained and not yet written
+	saved   mark   // where the written part of the chain ends
+	clock   clock
 	broken  error
 	retired []*os.File // full segments that are not yet synced
+	next    *batch     // who waits for the next sync
+	syncing bool
 
 	written atomic.Uint64 // last sequence number that write(2) took
 	synced  atomic.Uint64 // last sequence number that is on disk
 	head    *os.File
+	line    []byte // buffer of the head file; whoever syncs owns it
 
-	syncMu  sync.Mutex // guards syncing and next
-	syncing bool
-	next    *batch
-	files   sync.Mutex  // held while files are synced or closed
-	lazy    atomic.Bool // a sync for noted records is on its way
+	files sync.Mutex  // held while files are synced or closed
+	lazy  atomic.Bool // a sync for noted records is on its way
 
 	subMu sync.Mutex
 	subs  map[chan struct{}]struct{}
+}
+
+// hashLen is the length of a hash in hexadecimal digits.
+const hashLen = 2 * sha256.Size
+
+// mark is a place in the chain.
+type mark struct {
+	seq  uint64
+	prev [hashLen]byte
 }
 
 // Open opens or makes the journal in dir. A half-written last line, which
@@ -68,10 +84,12 @@ func Open(dir string, opts Options) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{dir: dir, opts: opts, prev: genesis, subs: map[chan struct{}]struct{}{}}
+	j := &Journal{dir: dir, opts: opts, subs: map[chan struct{}]struct{}{}}
+	copy(j.prev[:], genesis)
 	if err := j.openLast(); err != nil {
 		return nil, err
 	}
+	j.saved = mark{j.seq, j.prev}
 	head, err := os.OpenFile(filepath.Join(dir, headName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), j.f.Close())
@@ -104,8 +122,7 @@ func (j *Journal) openLast() error {
 	}
 	j.f, j.size = f, end
 	if last != nil {
-		j.seq, j.prev = last.Seq, last.Hash
-		return nil
+		return j.resume(last)
 	}
 	return j.resumeBefore(names)
 }
@@ -122,10 +139,19 @@ func (j *Journal) resumeBefore(names []string) error {
 			return fmt.Errorf("journal: %s: %w", names[i], err)
 		}
 		if last != nil {
-			j.seq, j.prev = last.Seq, last.Hash
-			return nil
+			return j.resume(last)
 		}
 	}
+	return nil
+}
+
+// resume goes on after a record.
+func (j *Journal) resume(last *Record) error {
+	if len(last.Hash) != hashLen {
+		return errors.New("journal: its last record is damaged; run chitin journal verify")
+	}
+	j.seq = last.Seq
+	copy(j.prev[:], last.Hash)
 	return nil
 }
 
@@ -142,56 +168,76 @@ func (j *Journal) newSegment() error {
 	return nil
 }
 
-// Append records e durably: when it returns nil, the record survives a power
-// cut. Concurrent appends share one sync.
-func (j *Journal) Append(e *Entry) (uint64, error) {
-	seq, err := j.Write(e)
-	if err != nil {
-		return 0, err
-	}
-	return seq, j.Sync(seq)
-}
-
 // Write records e without waiting for the disk: the record survives the
-// process, not a power cut. Sync makes it durable.
+// process, not a power cut.
 func (j *Journal) Write(e *Entry) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.broken != nil {
 		return 0, j.broken
 	}
-	seq := j.seq + 1
-	b := e.appendBody(j.buf[:0], seq, j.opts.Now(), j.prev)
-	sum := sha256.Sum256(b)
+	seq := j.chain(e)
+	if err := j.flush(); err != nil {
+		return 0, err
+	}
+	return seq, nil
+}
+
+// chain puts e at the end of the chain and into the buffer. The caller holds
+// the lock.
+func (j *Journal) chain(e *Entry) uint64 {
+	j.seq++
+	from := len(j.buf)
+	b := e.appendBody(j.buf, j.seq, &j.clock, j.opts.Now(), &j.prev)
+	sum := sha256.Sum256(b[from:])
+	hex.Encode(j.prev[:], sum[:])
 	b = append(b, `,"hash":"`...)
-	b = hex.AppendEncode(b, sum[:])
-	hash := string(b[len(b)-2*sha256.Size:])
-	b = append(b, '"', '}', '\n')
-	j.buf = b
+	b = append(b, j.prev[:]...)
+	j.buf = append(b, '"', '}', '\n')
+	return j.seq
+}
+
+// maxBuffer is the largest buffer that is kept for the next records.
+const maxBuffer = 256 << 10
+
+// flush writes the buffer. What cannot be written is taken back from the
+// chain, and everybody who waits for a part of it hears so. The caller holds
+// the lock.
+func (j *Journal) flush() error {
+	if len(j.buf) == 0 {
+		return nil
+	}
+	b := j.buf
+	if j.buf = b[:0]; cap(b) > maxBuffer {
+		j.buf = nil
+	}
 	if n, err := j.f.Write(b); err != nil {
-		return 0, j.undo(n, err)
+		return j.undo(n, err)
 	}
 	j.size += int64(len(b))
-	j.seq, j.prev = seq, hash
-	j.written.Store(seq)
+	j.saved = mark{j.seq, j.prev}
+	j.written.Store(j.seq)
 	if j.size >= j.opts.SegmentBytes {
 		j.retired = append(j.retired, j.f)
 		if err := j.newSegment(); err != nil {
 			j.broken = errors.Join(ErrBroken, err)
 		}
 	}
-	return seq, nil
+	return nil
 }
 
-// undo removes a half-written line. When even that fails, the journal stays
+// undo removes half-written lines. When even that fails, the journal stays
 // broken: appending after garbage would cut the chain.
 func (j *Journal) undo(n int, cause error) error {
+	j.seq, j.prev = j.saved.seq, j.saved.prev
+	err := fmt.Errorf("%w: %w", ErrBroken, cause)
 	if n > 0 {
-		if err := j.f.Truncate(j.size); err != nil {
-			j.broken = errors.Join(ErrBroken, err)
+		if terr := j.f.Truncate(j.size); terr != nil {
+			j.broken = errors.Join(ErrBroken, terr)
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrBroken, cause)
+	j.failWaiting(err)
+	return err
 }
 
 func (j *Journal) breakWith(err error) error {
@@ -213,7 +259,7 @@ func (j *Journal) Seq() uint64 { return j.written.Load() }
 
 // Close syncs and closes the journal.
 func (j *Journal) Close() error {
-	err := j.Sync(j.written.Load())
+	err := j.Sync()
 	j.files.Lock()
 	defer j.files.Unlock()
 	j.mu.Lock()

@@ -76,14 +76,6 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// writeHead notes how far the journal reached, so that verification finds a
-// journal whose newest records were cut off. It is behind after a crash,
-// never ahead, so a failed write of it loses no record.
-func (j *Journal) writeHead(seq uint64, hash string) {
-	line := fmt.Appendf(nil, "%020d %s\n", seq, hash)
-	_, _ = j.head.WriteAt(line, 0)
-}
-
 func readHead(dir string) (seq uint64, hash string, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, headName))
 	if errors.Is(err, os.ErrNotExist) || (err == nil && len(b) == 0) {

@@ -1,0 +1,160 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A disk that cannot be written for a while loses exactly the records whose
+// callers were told so.
+func TestFailedWritesAreTakenBack(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	if _, err := j.Append(&Entry{Event: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	bad, err := os.Open(filepath.Join(dir, segmentName(1))) // not for writing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = bad.Close() }()
+	swap := func(f *os.File) *os.File {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		old := j.f
+		j.f = f
+		return old
+	}
+	var kept, lost atomic.Int64
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for g := range 12 {
+		put := []func(*Entry) (uint64, error){j.Append, j.Append, j.Write, j.Note}[g%4]
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				switch _, err := put(&Entry{Event: "x"}); {
+				case err == nil:
+					kept.Add(1)
+				case errors.Is(err, ErrBroken):
+					lost.Add(1)
+				default:
+					t.Errorf("an unknown error: %v", err)
+					return
+				}
+			}
+		})
+	}
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		good := swap(bad)
+		time.Sleep(time.Millisecond)
+		swap(good)
+		time.Sleep(time.Millisecond)
+	}
+	close(stop)
+	wg.Wait()
+	if _, err := j.Append(&Entry{Event: "last"}); err != nil {
+		t.Fatalf("the journal stays broken: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Verify(dir); err != nil || n != uint64(kept.Load())+2 || lost.Load() == 0 {
+		t.Fatalf("Verify = %d, %v; kept %d, lost %d", n, err, kept.Load(), lost.Load())
+	}
+}
+
+func TestABatchSharesOneSync(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	j.files.Lock() // a sync is under way and takes long
+	const callers = 50
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			if _, err := j.Append(&Entry{Event: "x"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waiting := func() bool {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		return j.seq == callers
+	}
+	for !waiting() {
+		time.Sleep(time.Millisecond)
+	}
+	if n := j.synced.Load(); n != 0 {
+		t.Errorf("%d records are durable before any sync", n)
+	}
+	syncs, end := j.Subscribe()
+	defer end()
+	j.files.Unlock()
+	wg.Wait()
+	if n := j.synced.Load(); n != callers {
+		t.Errorf("%d records are durable, want %d", n, callers)
+	}
+	<-syncs
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Verify(dir); err != nil || n != callers {
+		t.Errorf("Verify = %d, %v", n, err)
+	}
+}
+
+func TestClockWritesWhatTheStandardLibraryDoes(t *testing.T) {
+	c := new(clock)
+	at := time.Date(2026, 3, 1, 23, 59, 58, 0, time.FixedZone("x", 3600))
+	for _, d := range []time.Duration{0, 1, 100, 123456789, 999999999, time.Second, 90 * time.Minute, -time.Hour, 0} {
+		now := at.Add(d)
+		if got, want := string(c.append([]byte("x"), now)), "x"+now.UTC().Format(time.RFC3339Nano); got != want {
+			t.Errorf("got %s want %s", got, want)
+		}
+	}
+}
+
+func FuzzEntry(f *testing.F) {
+	f.Add("call.decided", "reason \"quoted\"\n", []byte(`{"a":1}`))
+	f.Add("\xff\xfe", "\u2028", []byte("{"))
+	f.Fuzz(func(t *testing.T, event, reason string, args []byte) {
+		e := Entry{Event: event, Reason: reason, Args: args}
+		var r Record
+		b := e.appendBody(nil, 1, new(clock), time.Unix(0, 0), (*[hashLen]byte)([]byte(genesis)))
+		if bytes.ContainsAny(b, "\n\r") {
+			t.Fatalf("a record spans lines: %q", b)
+		}
+		if err := json.Unmarshal(append(b, '}'), &r); err != nil {
+			t.Fatalf("a record is not JSON: %v: %q", err, b)
+		}
+	})
+}
+
+func BenchmarkAppend(b *testing.B) {
+	j := open(b, b.TempDir(), Options{})
+	b.SetParallelism(64)
+	b.RunParallel(func(pb *testing.PB) {
+		e := &Entry{Event: EventDecided, Principal: "token:main", Tenant: "default", Surface: "http", Session: "agent:main:main", Tool: "exec", Verdict: "allow", Reason: "allowed by default"}
+		for pb.Next() {
+			if _, err := j.Append(e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	if err := j.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
