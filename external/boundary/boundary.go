@@ -7,6 +7,7 @@ package boundary
 import (
 	"sort"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/chitin-sh/chitin/external/fold"
@@ -25,7 +26,6 @@ const (
 type Finding struct {
 	Kind       Kind
 	Start, End int
-	encoded    bool
 	end        bool // an end marker
 }
 
@@ -59,61 +59,91 @@ func Clean(s string) (string, []Finding) {
 
 // Find is every forgery in s, sorted and not overlapping.
 func Find(s string) []Finding {
-	var f finder
-	f.layers(s, func(a, b int) (int, int) { return a, b }, 0, false)
+	f := finders.Get().(*finder)
+	defer f.free(len(s))
+	f.budget = 4*len(s) + 1<<16
+	f.look(&layer{text: s}, 0)
 	return merge(f.found)
 }
+
+// finders are used again: the folds of a text need memory of its size.
+var finders = sync.Pool{New: func() any { return new(finder) }}
+
+// maxKept is the size in bytes of a text whose folds are kept for the next.
+const maxKept = 256 << 10
 
 // finder collects forgeries from a text and from what it decodes to.
 type finder struct {
 	found  []Finding
-	budget int // decoded bytes still to look at
-	began  bool
+	budget int                 // decoded bytes still to look at
+	seen   fold.Text           // the skeleton that is looked at
+	codes  [maxDepth]fold.Text // of every depth, what the codes of its layer decode to
 }
 
-// toSource maps a span of a decoded layer back to the original.
-type toSource func(start, end int) (int, int)
-
-// layers looks at s, at what its inline codes decode to, again and again, and
-// at the blocks in each. Nothing grows: a layer is never longer than its source
-// by more than the budget.
-func (f *finder) layers(s string, back toSource, depth int, encoded bool) {
-	if !f.began {
-		f.began, f.budget = true, 4*len(s)+1<<16
+// free gives f back after a text of so many bytes.
+func (f *finder) free(size int) {
+	f.found = nil // it has been handed out
+	if size <= maxKept {
+		finders.Put(f)
 	}
-	f.skeletons(s, back, encoded)
+}
+
+// layer is a text, or what a stretch of the layer above decodes to.
+type layer struct {
+	text       string
+	up         *layer     // nil for the text itself
+	codes      *fold.Text // what decoded it: nil where it was a block,
+	start, end int        // of which all is this stretch of up
+}
+
+// source is the part of the text itself that [a, b) came from.
+func (l *layer) source(a, b int) (int, int) {
+	for ; l.up != nil; l = l.up {
+		if l.codes != nil {
+			a, b = l.codes.Span(a, b)
+		} else {
+			a, b = l.start, l.end
+		}
+	}
+	return a, b
+}
+
+// look looks at a layer, at what its inline codes decode to, again and again,
+// and at the blocks in each. Nothing grows: a layer is never longer than its
+// source by more than the budget.
+func (f *finder) look(l *layer, depth int) {
+	f.skeletons(l)
 	if depth >= maxDepth {
 		return
 	}
-	fold.Blocks(s, func(b fold.Block) bool {
+	fold.Blocks(l.text, func(b fold.Block) bool {
 		if f.budget -= len(b.Text); f.budget < 0 {
 			return false
 		}
-		start, end := back(b.Start, b.End)
-		f.layers(b.Text, func(int, int) (int, int) { return start, end }, depth+1, true)
+		f.look(&layer{text: b.Text, up: l, start: b.Start, end: b.End}, depth+1)
 		return true
 	})
-	d := fold.Decode(s)
-	if d.Same() {
+	d := &f.codes[depth]
+	if d.Decode(l.text); d.Same() {
 		return
 	}
-	if f.budget -= len(d.String()); f.budget < 0 {
-		return
+	if f.budget -= len(d.String()); f.budget >= 0 {
+		f.look(&layer{text: d.String(), up: l, codes: d}, depth+1)
 	}
-	f.layers(d.String(), func(a, b int) (int, int) { return back(d.Span(a, b)) }, depth+1, true)
 }
 
-// skeletons matches what s looks like, and what its tag characters spell.
-func (f *finder) skeletons(s string, back toSource, encoded bool) {
-	k := fold.Skeleton(s)
-	m := matcher{k: k.String(), out: f.found, encoded: encoded, span: func(a, b int) (int, int) { return back(k.Span(a, b)) }}
-	m.all()
-	f.found = m.out
-	if !strings.Contains(s, "\U000E0020"[:2]) { // the two bytes that all tag characters share
-		return
+// skeletons matches what a layer looks like, and what its tag characters spell.
+func (f *finder) skeletons(l *layer) {
+	f.seen.Skeleton(l.text)
+	f.match(l)
+	if strings.Contains(l.text, "\U000E0020"[:2]) { // the two bytes that all tag characters share
+		f.seen.TagSkeleton(l.text)
+		f.match(l)
 	}
-	t := fold.TagSkeleton(s)
-	m = matcher{k: t.String(), out: f.found, encoded: encoded, span: func(a, b int) (int, int) { return back(t.Span(a, b)) }}
+}
+
+func (f *finder) match(l *layer) {
+	m := matcher{k: f.seen.String(), folded: &f.seen, of: l, out: f.found}
 	m.all()
 	f.found = m.out
 }

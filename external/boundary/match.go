@@ -1,13 +1,17 @@
 package boundary
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/chitin-sh/chitin/external/fold"
+)
 
 // matcher finds forgeries in one skeleton.
 type matcher struct {
-	k       string
-	out     []Finding
-	span    func(a, b int) (int, int)
-	encoded bool
+	k      string     // what it looks like
+	folded *fold.Text // the same, with the way back
+	of     *layer     // to this
+	out    []Finding
 }
 
 func (m *matcher) all() {
@@ -19,9 +23,9 @@ func (m *matcher) all() {
 
 // add records the skeleton bytes [a, b) as a forgery.
 func (m *matcher) add(kind Kind, a, b int, end bool) {
-	s, e := m.span(a, b)
+	s, e := m.of.source(m.folded.Span(a, b))
 	if e > s {
-		m.out = append(m.out, Finding{Kind: kind, Start: s, End: e, encoded: m.encoded, end: end})
+		m.out = append(m.out, Finding{Kind: kind, Start: s, End: e, end: end})
 	}
 }
 

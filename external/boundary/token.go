@@ -2,6 +2,7 @@ package boundary
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,15 +12,10 @@ import (
 // brackets looks at what every < and [ opens.
 func (m *matcher) brackets() {
 	struck := false // an <s> that HTML strikes out is open
-	for i := 0; i < len(m.k); i++ {
-		if c := m.k[i]; c != '<' && c != '[' {
+	for i := m.index(0, '<'); i >= 0; i = m.index(i+1, '<') {
+		if end := m.anyMarker(i); end > 0 {
+			i = end - 1
 			continue
-		}
-		if m.k[i] == '<' {
-			if end := m.anyMarker(i); end > 0 {
-				i = end - 1
-				continue
-			}
 		}
 		switch word, end := m.tokenAt(i); {
 		case word == noToken:
@@ -32,6 +28,21 @@ func (m *matcher) brackets() {
 			i = end - 1
 		}
 	}
+	for i := m.index(0, '['); i >= 0; i = m.index(i+1, '[') {
+		if word, end := m.tokenAt(i); word != noToken {
+			m.add(Token, i, end, false)
+			i = end - 1
+		}
+	}
+}
+
+// index is where the next c is, from i on; -1 if there is none.
+func (m *matcher) index(i int, c byte) int {
+	n := strings.IndexByte(m.k[i:], c)
+	if n < 0 {
+		return -1
+	}
+	return i + n
 }
 
 // struckOut reports whether the <s> before i is HTML's: it is closed on the
@@ -166,6 +177,9 @@ func (m *matcher) tokenAt(i int) (tokenWord, int) {
 				key[n] |= 0x20
 			}
 			n++
+			if n == 2 && !lead && !pairs().has(m.k[i], key[0], key[1]) {
+				return noToken, 0
+			}
 		case c == '>' && m.k[i] == '<', c == ']' && m.k[i] == '[':
 			p++
 			if m.k[i] == '<' && p < len(m.k) && m.k[p] == '>' {
@@ -220,12 +234,10 @@ func numbered(key []byte) bool {
 	if len(base) == len(key) {
 		return false
 	}
-	switch string(base) {
-	case "extraid", "unused", "reserved", "reservedspecialtoken", "special", "placeholder", "control":
-		return true
-	}
-	return false
+	return slices.Contains(numberedTokens[:], string(base))
 }
+
+var numberedTokens = [...]string{"extraid", "unused", "reserved", "reservedspecialtoken", "special", "placeholder", "control"}
 
 // angleTokens are the names, without separators, that models read between
 // angle brackets. Plain HTML and the words of common XML are not among them.
@@ -261,6 +273,34 @@ var squareTokens = sync.OnceValue(func() map[string]bool {
 // capitalTokens are tokens only in capitals, being words of usage lines else.
 var capitalTokens = sync.OnceValue(func() map[string]bool {
 	return set(`sys bos eos sep cls pad unk mask think args callid`)
+})
+
+// pairSet are the first two letters of the names of tokens, by bracket. Most of
+// what stands between brackets is none, and is seen to be none by these.
+type pairSet [2][256][32]bool
+
+func (p *pairSet) has(open, a, b byte) bool {
+	return a == '/' || p[open&1][a][b&31]
+}
+
+var pairs = sync.OnceValue(func() *pairSet {
+	var p pairSet
+	for word := range angleTokens() {
+		p['<'&1][word[0]][word[1]&31] = true
+	}
+	for word := range pipedTokens() {
+		p['<'&1][word[0]][word[1]&31] = true
+	}
+	for _, word := range numberedTokens {
+		p['<'&1][word[0]][word[1]&31] = true
+	}
+	for word := range squareTokens() {
+		p['['&1][word[0]][word[1]&31] = true
+	}
+	for word := range capitalTokens() {
+		p['['&1][word[0]][word[1]&31] = true
+	}
+	return &p
 })
 
 func set(words string) map[string]bool {

@@ -14,15 +14,21 @@ import (
 // Decode undoes one level of the encodings that stand inside running text:
 // HTML entities, percent, JSON, JS, C and CSS escapes, quoted-printable and
 // UTF-7. What is no valid code stays as it is.
-func Decode(s string) Text { return run(s, decodeStep, &uncoded) }
+func Decode(s string) (t Text) {
+	t.Decode(s)
+	return t
+}
+
+// Decode is the function Decode, in place.
+func (t *Text) Decode(s string) { t.fold(s, decodeStep, &uncoded) }
 
 // uncoded are the bytes that begin no code.
-var uncoded = func() (k [256]bool) {
+var uncoded = func() (k plain) {
 	for i := range k {
-		k[i] = true
+		k[i] = 1
 	}
 	for _, c := range `&%\=+` {
-		k[c] = false
+		k[c] = 0
 	}
 	return k
 }()

@@ -6,8 +6,8 @@
 package fold
 
 import (
-	"sort"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Kind says what a code point folds to.
@@ -57,112 +57,37 @@ func Rune(r rune) (string, Kind) {
 const asciiString = "\x00\x01\x02\x03\x04\x05\x06\x07\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f" +
 	" !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\x7f"
 
-// Text is a folded text with its map back. The zero value is empty.
-type Text struct {
-	src   string
-	out   string
-	step  stepper
-	marks []mark // every markEvery bytes of out; none when out is src
-}
-
-// stepper folds the unit of s at i: the bytes it becomes and how many it eats
-// (at least one). It depends on nothing but s and i, so a map can be rebuilt from
-// any unit's start.
-type stepper func(buf []byte, s string, i int) ([]byte, int)
-
-type mark struct{ out, in int }
-
-const markEvery = 64
-
-// String is the folded text.
-func (t *Text) String() string { return t.out }
-
-// Same reports whether folding changed nothing.
-func (t *Text) Same() bool { return t.marks == nil }
-
-// Span is the part of the source that the folded bytes [start, end) came from.
-func (t *Text) Span(start, end int) (int, int) {
-	if t.marks == nil || start >= end {
-		return start, max(start, end)
-	}
-	a, _ := t.unit(start)
-	_, b := t.unit(end - 1)
-	return a, b
-}
-
-// unit is the source range of the unit that made the folded byte at pos.
-func (t *Text) unit(pos int) (int, int) {
-	k := sort.Search(len(t.marks), func(i int) bool { return t.marks[i].out > pos }) - 1
-	m := t.marks[max(k, 0)]
-	var buf [32]byte
-	for m.in < len(t.src) {
-		b, n := t.step(buf[:0], t.src, m.in)
-		if m.out+len(b) > pos {
-			return m.in, m.in + n
-		}
-		m.out, m.in = m.out+len(b), m.in+n
-	}
-	return len(t.src), len(t.src)
-}
-
 // Skeleton folds s to printable ASCII, Other and line breaks: what cannot be
 // seen is gone, what looks like ASCII is ASCII. Letters keep their case.
-func Skeleton(s string) Text { return run(s, skeletonStep, &keep) }
+func Skeleton(s string) (t Text) {
+	t.Skeleton(s)
+	return t
+}
+
+// Skeleton is the function Skeleton, in place.
+func (t *Text) Skeleton(s string) { t.fold(s, skeletonStep, &keep) }
 
 // TagSkeleton is Skeleton with tag characters read as the ASCII they shadow.
-func TagSkeleton(s string) Text { return run(s, tagStep, &keep) }
+func TagSkeleton(s string) (t Text) {
+	t.TagSkeleton(s)
+	return t
+}
+
+// TagSkeleton is the function TagSkeleton, in place.
+func (t *Text) TagSkeleton(s string) { t.fold(s, tagStep, &keep) }
 
 // keep are the bytes that every fold to a skeleton keeps: printable ASCII and
 // line breaks, but not the bracket that may open one of our replacements.
-var keep = func() (k [256]bool) {
+var keep = func() (k plain) {
 	for c := ' '; c < 0x7f; c++ {
-		k[c] = c != '['
+		k[c] = 1
 	}
-	k['\n'], k['\t'], k['\r'] = true, true, true
+	k['\n'], k['\t'], k['\r'], k['['] = 1, 1, 1, 0
 	return k
 }()
 
-// run applies step to every unit of s that does not start with a plain byte.
-func run(s string, step stepper, plain *[256]bool) Text {
-	first := 0
-	var buf [32]byte
-	for first < len(s) {
-		if plain[s[first]] {
-			first++
-			continue
-		}
-		b, n := step(buf[:0], s, first)
-		if string(b) != s[first:first+n] {
-			break
-		}
-		first += n
-	}
-	if first >= len(s) {
-		return Text{src: s, out: s, step: step}
-	}
-	out := make([]byte, first, len(s))
-	copy(out, s)
-	marks := make([]mark, 0, len(s)/markEvery+2)
-	for p := 0; p < first; p += markEvery { // up to first, both sides are the same
-		marks = append(marks, mark{p, p})
-	}
-	next := first
-	for i := first; i < len(s); {
-		if len(out) >= next {
-			marks = append(marks, mark{len(out), i})
-			next = len(out) + markEvery
-		}
-		if c := s[i]; plain[c] {
-			out = append(out, c)
-			i++
-			continue
-		}
-		var n int
-		out, n = step(out, s, i)
-		i += n
-	}
-	return Text{src: s, out: string(out), step: step, marks: marks}
-}
+// view is b as a string, without a copy: b is not written to while it is read.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func skeletonStep(buf []byte, s string, i int) ([]byte, int) { return seen(buf, s, i, false) }
 
@@ -180,7 +105,7 @@ func seen(buf []byte, s string, i int, tags bool) ([]byte, int) {
 	case c == 0x1b:
 		return buf, escape(s[i:])
 	case c < 0x80:
-		if keep[c] {
+		if keep[c] != 0 {
 			return append(buf, c), 1
 		}
 		return buf, 1

@@ -2,21 +2,24 @@ package fold
 
 // Joined takes the blank or sign out of rows of lone letters, as in "i g n o r e" or
 // "i.g.n.o.r.e". Two blanks in a row stay, as one.
-func Joined(s string) Text { return run(s, joinStep, &joinPlain) }
+func Joined(s string) (t Text) {
+	t.fold(s, joinStep, &joinPlain)
+	return t
+}
 
 // joinPlain are the bytes that Joined never takes out.
-var joinPlain = func() (k [256]bool) {
+var joinPlain = func() (k plain) {
 	for i := range k {
-		k[i] = true
+		k[i] = 1
 	}
 	for _, c := range " .-_*" {
-		k[c] = false
+		k[c] = 0
 	}
 	return k
 }()
 
 func joinStep(buf []byte, s string, i int) ([]byte, int) {
-	if !joinPlain[s[i]] && alone(s, i-1) && alone(s, i+1) {
+	if joinPlain[s[i]] == 0 && alone(s, i-1) && alone(s, i+1) {
 		return buf, 1
 	}
 	return append(buf, s[i]), 1
