@@ -63,7 +63,18 @@ type Turn struct {
 	Model   string
 	System  string
 	Limits  Limits
+	Watch   Watch
 	Delta   func(string) // text as it arrives; may be nil
+}
+
+// Watch hears what happens during a turn. Every field may be nil.
+type Watch struct {
+	Thought func(string) // reasoning as it arrives
+	// Calls hears of all calls of one answer before the first begins.
+	Calls func([]Call)
+	// Begin hears of each call before it runs and says in which context; what
+	// it returns hears of the answer. Calls that only read run side by side.
+	Begin func(ctx context.Context, c Call) (context.Context, func(Answer))
 }
 
 // Outcome is how a turn ended.
@@ -87,7 +98,7 @@ type Loop struct {
 	// Redact takes secrets out of what is kept; nil keeps text as it is.
 	Redact func(string) string
 
-	locks sync.Map // session → *sync.Mutex: turns of one session follow each other
+	locks locks
 }
 
 // ErrNoModel says that no model is configured.
@@ -103,7 +114,11 @@ func (l *Loop) Run(ctx context.Context, t Turn) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	defer l.lock(t.Session)()
+	unlock, err := l.locks.take(ctx, t.Session.Tenant+"\x00"+t.Session.Key.String())
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer unlock()
 	if err := l.add(ctx, t, session.Message{Role: session.RoleUser, Author: t.Caller.Principal(), Text: t.Input, Label: t.Label}); err != nil {
 		return Outcome{}, err
 	}
@@ -113,7 +128,7 @@ func (l *Loop) Run(ctx context.Context, t Turn) (Outcome, error) {
 	}
 	var out Outcome
 	for {
-		reply, err := l.step(ctx, t, provider, Request{Model: model, System: t.System, Tools: specs, MaxTokens: t.Limits.Reply, Delta: t.Delta})
+		reply, err := l.step(ctx, t, provider, Request{Model: model, System: t.System, Tools: specs, MaxTokens: t.Limits.Reply, Delta: t.Delta, Thought: t.Watch.Thought})
 		if err != nil {
 			return out, err
 		}
@@ -140,13 +155,6 @@ func spent(o Outcome, l Limits) string {
 		return "tokens"
 	}
 	return ""
-}
-
-func (l *Loop) lock(s session.Session) func() {
-	v, _ := l.locks.LoadOrStore(s.Tenant+"\x00"+s.Key.String(), new(sync.Mutex))
-	mu := v.(*sync.Mutex)
-	mu.Lock()
-	return mu.Unlock
 }
 
 func (l *Loop) add(ctx context.Context, t Turn, m session.Message) error {
@@ -187,8 +195,11 @@ func (l *Loop) step(ctx context.Context, t Turn, p Provider, r Request) (Reply, 
 // answer runs the model's calls, side by side when all of them only read, and
 // keeps the answers in the order of the calls.
 func (l *Loop) answer(ctx context.Context, t Turn, specs []tool.Spec, calls []Call) error {
+	if t.Watch.Calls != nil {
+		t.Watch.Calls(calls)
+	}
 	answers := make([]Answer, len(calls))
-	run := func(i int) { answers[i] = l.call(ctx, t, calls[i]) }
+	run := func(i int) { answers[i] = l.watched(ctx, t, calls[i]) }
 	if readOnly(specs, calls) {
 		var wg sync.WaitGroup
 		for i := range calls {
@@ -205,7 +216,8 @@ func (l *Loop) answer(ctx context.Context, t Turn, specs []tool.Spec, calls []Ca
 		if err != nil {
 			return err
 		}
-		if err := l.add(ctx, t, session.Message{Role: session.RoleTool, Author: a.Name, Text: a.Text, Calls: meta}); err != nil {
+		// Also after a cancellation: what was done is not forgotten.
+		if err := l.add(context.WithoutCancel(ctx), t, session.Message{Role: session.RoleTool, Author: a.Name, Text: a.Text, Calls: meta}); err != nil {
 			return err
 		}
 	}
@@ -223,6 +235,17 @@ func readOnly(specs []tool.Spec, calls []Call) bool {
 		}
 	}
 	return true
+}
+
+// watched is call with the turn's watcher around it.
+func (l *Loop) watched(ctx context.Context, t Turn, c Call) Answer {
+	if t.Watch.Begin == nil {
+		return l.call(ctx, t, c)
+	}
+	ctx, end := t.Watch.Begin(ctx, c)
+	a := l.call(ctx, t, c)
+	end(a)
+	return a
 }
 
 // call takes one call through the corridor. A model gets to know that a tool

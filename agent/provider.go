@@ -44,6 +44,8 @@ type Request struct {
 	MaxTokens int
 	// Delta receives text as it arrives; may be nil.
 	Delta func(string)
+	// Thought receives reasoning where the protocol has it; may be nil.
+	Thought func(string)
 }
 
 // Reply is what a model answered.

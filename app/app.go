@@ -26,6 +26,7 @@ import (
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/secrets/redact"
 	"github.com/chitin-sh/chitin/secrets/runtime"
+	"github.com/chitin-sh/chitin/server/acpapi"
 	"github.com/chitin-sh/chitin/session"
 	"github.com/chitin-sh/chitin/tool"
 	"github.com/chitin-sh/chitin/tool/procs"
@@ -64,6 +65,7 @@ type App struct {
 	loop      *agent.Loop
 	subagents *subagents.Manager
 	cron      *cron.Scheduler
+	acp       *acpapi.Server
 	doors     []net.Listener
 	failed    chan error
 
@@ -190,8 +192,7 @@ func (a *App) note(e *journal.Entry) {
 // reverse order.
 func (a *App) Stop(ctx context.Context) error {
 	a.draining.Store(true)
-	err := a.undo.run(ctx)
-	return err
+	return errors.Join(a.endTurns(ctx), a.undo.run(ctx))
 }
 
 // Failed delivers the error of a listener that ended by itself.

@@ -28,7 +28,7 @@ func ExtraRoutes() []gateway.Route {
 // extraRoutes are the routes of agent turns and content.
 func (a *App) extraRoutes() []httpapi.Extra {
 	post := []string{http.MethodPost}
-	return append(a.contentRoutes(), []httpapi.Extra{
+	return append(append(a.contentRoutes(), a.acpRoutes()...), []httpapi.Extra{
 		{Route: gateway.Route{Path: "/v1/chat/completions", Methods: post, Scope: gateway.ScopeWrite, About: "One turn of an agent, in the chat-completions protocol."}, Handler: agentapi.Chat(a.turn)},
 		{Route: gateway.Route{Path: "/v1/responses", Methods: post, Scope: gateway.ScopeWrite, About: "One turn of an agent, in the responses protocol."}, Handler: agentapi.Responses(a.turn)},
 	}...)
@@ -52,10 +52,12 @@ func (a *App) turn(ctx context.Context, t agentapi.Turn) (agent.Outcome, error) 
 	if err != nil {
 		return agent.Outcome{}, err
 	}
+	say, flush := a.streamed(t.Delta)
 	out, err := a.loop.Run(ctx, agent.Turn{
 		Caller: t.Caller, Surface: toolpolicy.SurfaceAgent, Session: s, Input: t.Input, Model: a.model(key.Agent),
-		System: system, Delta: t.Delta,
+		System: system, Delta: say,
 	})
+	flush()
 	out.Text = a.redactor.String(out.Text)
 	if err != nil {
 		a.log.Warn("turn failed", "session", key.String(), "err", err)

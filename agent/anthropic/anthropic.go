@@ -38,14 +38,21 @@ func (p *Provider) Complete(ctx context.Context, r agent.Request) (agent.Reply, 
 		if err := msg.Accumulate(event); err != nil {
 			return agent.Reply{}, fmt.Errorf("the model's answer is malformed: %w", err)
 		}
-		if d, ok := event.AsAny().(anthropic.ContentBlockDeltaEvent); ok && r.Delta != nil && d.Delta.Text != "" {
-			r.Delta(d.Delta.Text)
+		if d, ok := event.AsAny().(anthropic.ContentBlockDeltaEvent); ok {
+			tell(r.Delta, d.Delta.Text)
+			tell(r.Thought, d.Delta.Thinking)
 		}
 	}
 	if err := stream.Err(); err != nil {
 		return agent.Reply{}, fmt.Errorf("model: %w", err)
 	}
 	return reply(msg), nil
+}
+
+func tell(f func(string), text string) {
+	if f != nil && text != "" {
+		f(text)
+	}
 }
 
 func reply(msg anthropic.Message) agent.Reply {

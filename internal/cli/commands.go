@@ -6,6 +6,7 @@ import (
 
 	"github.com/chitin-sh/chitin/app"
 	"github.com/chitin-sh/chitin/config"
+	"github.com/chitin-sh/chitin/internal/cli/acpcmd"
 	"github.com/chitin-sh/chitin/internal/cli/agentcmd"
 	"github.com/chitin-sh/chitin/internal/cli/approvalscmd"
 	"github.com/chitin-sh/chitin/internal/cli/callcmd"
@@ -32,7 +33,7 @@ func add(root *cobra.Command, env *cliutil.Env) {
 		id   string
 		cmds []*cobra.Command
 	}{
-		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env), runcmd.New(env, runDeps(env)), mcpcmd.New(env), agentcmd.New(env)}},
+		{"run", []*cobra.Command{servecmd.New(env), callcmd.New(env), runcmd.New(env, runDeps(env)), mcpcmd.New(env), acpcmd.New(env), agentcmd.New(env)}},
 		{"layers", []*cobra.Command{
 			tokencmd.New(env), policycmd.New(env, policy(env)), approvalscmd.New(env, nil),
 			sandboxcmd.New(env, sandboxcmd.Deps{Config: sandboxOf(env)}), secretscmd.New(env),
