@@ -10,16 +10,17 @@ import (
 // callIDs makes call ids: a random part per process, then a count. They name
 // calls in the journal and are no secret.
 type callIDs struct {
-	boot string
-	n    *atomic.Uint64
+	prefix string
+	n      *atomic.Uint64
 }
 
 func newCallIDs() callIDs {
 	var b [6]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the process instead
-	return callIDs{hex.EncodeToString(b[:]), new(atomic.Uint64)}
+	return callIDs{"call-" + hex.EncodeToString(b[:]) + "-", new(atomic.Uint64)}
 }
 
 func (c callIDs) next() string {
-	return "call-" + c.boot + "-" + strconv.FormatUint(c.n.Add(1), 36)
+	var b [40]byte
+	return string(strconv.AppendUint(append(b[:0], c.prefix...), c.n.Add(1), 36))
 }

@@ -262,7 +262,7 @@ func TestKeyOfAKilledCallStaysUnknown(t *testing.T) {
 	req.IdempotencyKey = "k1"
 	if _, err := once.db.Exec(`INSERT INTO idempotency (tenant, principal, key, digest, state, call, created)
 		VALUES ('default', 'token:test', 'k1', ?, 'running', 'call-old', ?)`,
-		(&call{Deps: &w.deps, spec: tool.Spec{Name: "session_status"}, req: req, facts: toolpolicy.Session{Key: "agent:main:main"}}).digest(),
+		(&call{Deps: &w.deps, query: toolpolicy.Query{Tool: "session_status"}, req: req, facts: toolpolicy.Session{Key: "agent:main:main"}}).digest(),
 		time.Now().UnixMilli()); err != nil {
 		t.Fatal(err)
 	}

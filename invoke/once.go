@@ -73,7 +73,7 @@ func (c *call) once(ctx context.Context, d toolpolicy.Decision) Response {
 
 func (c *call) digest() string {
 	h := sha256.New()
-	for _, part := range []string{c.spec.Name, c.facts.Key, string(c.req.Args)} {
+	for _, part := range []string{c.query.Tool, c.facts.Key, string(c.req.Args)} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))

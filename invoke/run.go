@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
 	"time"
 
+	"github.com/chitin-sh/chitin/internal/jsontext"
+	"github.com/chitin-sh/chitin/internal/lazyctx"
 	"github.com/chitin-sh/chitin/journal"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/session"
@@ -21,11 +24,11 @@ type call struct {
 	id      string
 	start   time.Time
 	tool    tool.Tool
-	spec    tool.Spec
 	session session.Session
 	facts   toolpolicy.Session
 	query   toolpolicy.Query
 	grant   toolpolicy.Grant
+	record  journal.Entry // the one that is being written
 }
 
 // Run takes one call through the rooms in their order: who (already proved),
@@ -37,7 +40,7 @@ func (r *Runner) Run(ctx context.Context, req Request) Response {
 		return c.fail(tool.Unavailable("too many calls at once; try again shortly", nil))
 	}
 	defer r.busy.Add(-1)
-	ctx, cancel := context.WithTimeout(ctx, c.Limits.Timeout)
+	ctx, cancel := lazyctx.WithTimeout(ctx, c.Limits.Timeout)
 	defer cancel()
 
 	if err := c.resolve(ctx); err != nil {
@@ -79,7 +82,6 @@ func (c *call) resolve(ctx context.Context) error {
 	name, known := c.Tools.Canonical(c.req.Tool)
 	if known {
 		c.tool, _ = c.Tools.Get(name)
-		c.spec = c.tool.Spec()
 	} else {
 		name = c.req.Tool
 	}
@@ -131,7 +133,7 @@ func (c *call) ask(ctx context.Context, d toolpolicy.Decision) Response {
 	if _, err := c.Journal.Append(c.decided(d, toolpolicy.Ask)); err != nil {
 		return c.unrecorded(err)
 	}
-	blocked := &tool.Error{Kind: tool.KindForbidden, Public: "Tool call requires approval: " + c.spec.Name}
+	blocked := &tool.Error{Kind: tool.KindForbidden, Public: "Tool call requires approval: " + c.query.Tool}
 	if c.Approvals == nil {
 		return Response{CallID: c.id, Decision: d, Err: blocked}
 	}
@@ -172,7 +174,7 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 		te := tool.AsError(err)
 		done.Outcome, done.Error = outcome(ctx, err), c.Redactor.String(te.Public)
 		if te.Err != nil {
-			c.Log.Warn("call failed", slog.String("call", c.id), slog.String("tool", c.spec.Name), slog.Any("err", te.Err))
+			c.Log.Warn("call failed", slog.String("call", c.id), slog.String("tool", c.query.Tool), slog.Any("err", te.Err))
 		}
 		if _, jerr := c.Journal.Append(done); jerr != nil {
 			return c.unrecorded(jerr)
@@ -187,10 +189,10 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 
 // place chooses where the call runs and runs it there.
 func (c *call) place(ctx context.Context) (tool.Result, error) {
-	if err := c.Tools.Validate(c.spec.Name, c.req.Args); err != nil {
+	if err := c.Tools.Validate(c.query.Tool, c.req.Args); err != nil {
 		return tool.Result{}, err
 	}
-	where, err := c.Places.Choose(ctx, c.grant, c.session, c.spec.Traits.Box)
+	where, err := c.Places.Choose(ctx, c.grant, c.session, c.tool.Spec().Traits.Box)
 	if err != nil {
 		return tool.Result{}, placeError(err)
 	}
@@ -278,11 +280,13 @@ func clip(s string, budget *int) string {
 	return s
 }
 
+// entry begins the call's next record. A call writes one after the other.
 func (c *call) entry(event string) *journal.Entry {
-	return &journal.Entry{
+	c.record = journal.Entry{
 		Event: event, Call: c.id, Principal: c.req.Caller.Principal(), Tenant: c.req.Caller.Tenant(),
 		Surface: string(c.req.Surface), Session: c.Redactor.String(c.facts.Key), Tool: c.Redactor.String(c.query.Tool), Label: c.facts.Label,
 	}
+	return &c.record
 }
 
 func (c *call) decided(d toolpolicy.Decision, v toolpolicy.Verdict) *journal.Entry {
@@ -298,12 +302,19 @@ func (c *call) decided(d toolpolicy.Decision, v toolpolicy.Verdict) *journal.Ent
 // traceOf is the deciding step as the journal keeps it; dryRun and policy
 // explain give the whole trace.
 func traceOf(d toolpolicy.Decision) json.RawMessage {
-	step := toolpolicy.Step{Layer: d.Layer, Effect: d.Verdict.String(), Rule: d.Rule, Key: d.Key, Line: d.Line}
-	b, err := json.Marshal([]toolpolicy.Step{step})
-	if err != nil {
-		return nil
+	b := make([]byte, 0, 128)
+	b = jsontext.AppendString(append(b, `[{"layer":`...), d.Layer)
+	b = jsontext.AppendString(append(b, `,"effect":`...), d.Verdict.String())
+	if d.Rule != "" {
+		b = jsontext.AppendString(append(b, `,"rule":`...), d.Rule)
 	}
-	return b
+	if d.Key != "" {
+		b = jsontext.AppendString(append(b, `,"key":`...), d.Key)
+	}
+	if d.Line != 0 {
+		b = strconv.AppendInt(append(b, `,"line":`...), int64(d.Line), 10)
+	}
+	return append(b, '}', ']')
 }
 
 func (c *call) fail(err error) Response {

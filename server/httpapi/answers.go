@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/internal/jsontext"
+	"github.com/chitin-sh/chitin/tool"
 )
 
 var (
@@ -45,11 +47,26 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // maxPooled keeps one large answer from pinning its buffer for ever.
 const maxPooled = 64 << 10
 
+func buffer() *bytes.Buffer {
+	b, _ := buffers.Get().(*bytes.Buffer)
+	b.Reset()
+	return b
+}
+
+// send answers with what is in b and takes the buffer back.
+func send(w http.ResponseWriter, code int, b *bytes.Buffer) {
+	w.Header()["Content-Type"] = typeJSON
+	w.WriteHeader(code)
+	_, _ = w.Write(b.Bytes())
+	if b.Cap() <= maxPooled {
+		buffers.Put(b)
+	}
+}
+
 // writeJSON answers with v. HTML characters stay as they are, as in the wire
 // format that clients know.
 func writeJSON(w http.ResponseWriter, code int, v any) {
-	b, _ := buffers.Get().(*bytes.Buffer)
-	b.Reset()
+	b := buffer()
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
@@ -57,12 +74,51 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 		b.Reset()
 		b.WriteString(`{"ok":false,"error":{"type":"tool_error","message":"tool execution failed"}}`)
 	}
-	w.Header()["Content-Type"] = typeJSON
-	w.WriteHeader(code)
-	_, _ = w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
-	if b.Cap() <= maxPooled {
-		buffers.Put(b)
+	if n := b.Len(); n > 0 && b.Bytes()[n-1] == '\n' {
+		b.Truncate(n - 1)
 	}
+	send(w, code, b)
+}
+
+// writeResult answers with a tool's result. The usual ones, text with details
+// that are JSON already, are written without reflection.
+func writeResult(w http.ResponseWriter, res *tool.Result) {
+	b := buffer()
+	out, ok := appendResult(b.AvailableBuffer(), res)
+	if !ok {
+		buffers.Put(b)
+		writeJSON(w, http.StatusOK, &okAnswer{OK: true, Result: res})
+		return
+	}
+	b.Write(out)
+	send(w, http.StatusOK, b)
+}
+
+func appendResult(b []byte, res *tool.Result) ([]byte, bool) {
+	b = append(b, `{"ok":true,"result":{"content":[`...)
+	for i := range res.Content {
+		block := &res.Content[i]
+		if block.Data != nil || block.MimeType != "" {
+			return b, false
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsontext.AppendString(append(b, `{"type":`...), block.Type)
+		if block.Text != "" {
+			b = jsontext.AppendString(append(b, `,"text":`...), block.Text)
+		}
+		b = append(b, '}')
+	}
+	b = append(b, ']')
+	if res.Details != nil {
+		details, ok := res.Details.(json.RawMessage)
+		if !ok || !json.Valid(details) {
+			return b, false
+		}
+		b = append(append(b, `,"details":`...), details...)
+	}
+	return append(b, '}', '}'), true
 }
 
 // wireError is the error format of the surface itself.
@@ -141,5 +197,9 @@ func narrowest(s gateway.Scope) string {
 }
 
 func writeToolError(w http.ResponseWriter, code int, typ, msg string) {
-	writeJSON(w, code, &toolError{Error: toolErrorBody{Type: typ, Message: msg}})
+	b := buffer()
+	out := jsontext.AppendString(append(b.AvailableBuffer(), `{"ok":false,"error":{"type":`...), typ)
+	out = jsontext.AppendString(append(out, `,"message":`...), msg)
+	b.Write(append(out, '}', '}'))
+	send(w, code, b)
 }

@@ -16,7 +16,10 @@ func (c *call) readBody() ([]byte, bool) {
 		c.tooLarge()
 		return nil, false
 	}
-	rc := http.NewResponseController(c.w)
+	var rc interface{ SetReadDeadline(time.Time) error }
+	if rc, _ = c.w.(interface{ SetReadDeadline(time.Time) error }); rc == nil {
+		rc = http.NewResponseController(c.w)
+	}
 	_ = rc.SetReadDeadline(time.Now().Add(c.s.deps.BodyTimeout)) // not supported in tests without a socket
 	body, err := readAll(c.r.Body, c.r.ContentLength, limit)
 	_ = rc.SetReadDeadline(time.Time{})

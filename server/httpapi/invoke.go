@@ -124,7 +124,7 @@ func (c *call) answer(req *invoke.Request, res *invoke.Response) {
 		if res.Replayed {
 			c.w.Header()["Idempotency-Replayed"] = []string{"true"}
 		}
-		writeJSON(c.w, http.StatusOK, &okAnswer{OK: true, Result: res.Result})
+		writeResult(c.w, res.Result)
 	}
 }
 

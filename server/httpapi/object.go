@@ -3,6 +3,8 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+
+	"github.com/chitin-sh/chitin/internal/jsontext"
 )
 
 // callBody is the body of a tool call. Every other field is ignored: nothing
@@ -27,58 +29,46 @@ func parseCall(body []byte) (callBody, error) {
 	if len(body) == 0 {
 		return c, errShape
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return c, err
-		}
-		return c, errShape
+	if jsontext.Members(body, c.set) {
+		return c, nil
 	}
-	for name, v := range fields {
-		switch name {
-		case "name":
-			c.name = text(v)
-		case "tool":
-			c.tool = text(v)
-		case "args":
-			if object(v) {
-				c.args = v
-			}
-		case "action":
-			c.action = text(v)
-		case "sessionKey":
-			c.sessionKey = text(v)
-		case "agentId":
-			c.agentID = text(v)
-		case "idempotencyKey":
-			c.idempotencyKey = text(v)
-		case "dryRun":
-			c.dryRun = string(v) == "true"
-		}
+	var fields map[string]json.RawMessage // finds out what is wrong with it
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(body, &fields); errors.As(err, &syntax) {
+		return callBody{}, err
 	}
-	return c, nil
+	return callBody{}, errShape
+}
+
+func (c *callBody) set(name string, v json.RawMessage) {
+	switch name {
+	case "name":
+		c.name = text(v)
+	case "tool":
+		c.tool = text(v)
+	case "args":
+		c.args = object(v)
+	case "action":
+		c.action = text(v)
+	case "sessionKey":
+		c.sessionKey = text(v)
+	case "agentId":
+		c.agentID = text(v)
+	case "idempotencyKey":
+		c.idempotencyKey = text(v)
+	case "dryRun":
+		c.dryRun = string(v) == "true"
+	}
 }
 
 func text(v json.RawMessage) string {
-	if len(v) < 2 || v[0] != '"' {
-		return ""
-	}
-	plain := true
-	for _, b := range v[1 : len(v)-1] {
-		if b == '\\' || b < 0x20 || b >= 0x80 {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return string(v[1 : len(v)-1])
-	}
-	var s string
-	if json.Unmarshal(v, &s) != nil {
-		return ""
-	}
+	s, _ := jsontext.Unquote(v)
 	return s
 }
 
-func object(v json.RawMessage) bool { return len(v) > 0 && v[0] == '{' }
+func object(v json.RawMessage) raw {
+	if len(v) > 0 && v[0] == '{' {
+		return v
+	}
+	return nil
+}

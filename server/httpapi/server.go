@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"io"
 	"log"
 	"log/slog"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/internal/lazyctx"
 )
 
 // Server is the HTTP surface.
@@ -83,7 +83,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, row *route, param
 		row.handle(c)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := lazyctx.WithCancel(r.Context())
 	defer cancel()
 	grip, ok := s.deps.Guard.Track(adm.Caller, cancel)
 	if !ok {
