@@ -26,7 +26,7 @@ func (r *Runner) Tools(ctx context.Context, req Request) ([]tool.Spec, error) {
 			out = append(out, t.Spec())
 		}
 	}
-	return out, nil
+	return c.visibleMounts(out), nil
 }
 
 // Explain decides about a request without recording or running anything: what

@@ -34,6 +34,7 @@ type call struct {
 // Run takes one call through the rooms in their order: who (already proved),
 // may they, where, run, is the result trusted text, redact, record, reply.
 func (r *Runner) Run(ctx context.Context, req Request) Response {
+	r.prepare(ctx, &req)
 	c := &call{Deps: r.deps.Load(), req: req, id: r.ids.next(), start: time.Now()}
 	if r.busy.Add(1) > int64(c.Limits.InFlight) {
 		r.busy.Add(-1)
@@ -82,8 +83,8 @@ func (c *call) resolve(ctx context.Context) error {
 	name, known := c.Tools.Canonical(c.req.Tool)
 	if known {
 		c.tool, _ = c.Tools.Get(name)
-	} else {
-		name = c.req.Tool
+	} else if name = c.req.Tool; c.Mounts != nil {
+		c.tool = c.mounted(key.Agent, name)
 	}
 	c.session, err = c.Sessions.Open(ctx, c.req.Caller.Tenant(), key, c.req.Caller.Principal())
 	switch {
@@ -172,14 +173,20 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 	done.Duration = time.Since(c.start)
 	if err != nil {
 		te := tool.AsError(err)
-		done.Outcome, done.Error = outcome(ctx, err), c.Redactor.String(te.Public)
+		public := c.Redactor.String(te.Public)
+		done.Outcome, done.Error = outcome(ctx, err), public
+		if te.Source != "" {
+			if public, err = c.sealError(ctx, te, done); err != nil {
+				return c.unrecorded(err)
+			}
+		}
 		if te.Err != nil {
 			c.Log.Warn("call failed", slog.String("call", c.id), slog.String("tool", c.query.Tool), slog.Any("err", te.Err))
 		}
 		if _, jerr := c.Journal.Append(done); jerr != nil {
 			return c.unrecorded(jerr)
 		}
-		return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: te.Kind, Code: te.Code, Public: done.Error, Err: te.Err}}
+		return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: te.Kind, Code: te.Code, Public: public, Err: te.Err}}
 	}
 	if err := c.finish(ctx, &res, done); err != nil {
 		return c.unrecorded(err)
@@ -189,7 +196,7 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 
 // place chooses where the call runs and runs it there.
 func (c *call) place(ctx context.Context) (tool.Result, error) {
-	if err := c.Tools.Validate(c.query.Tool, c.req.Args); err != nil {
+	if err := c.validate(); err != nil {
 		return tool.Result{}, err
 	}
 	where, err := c.Places.Choose(ctx, c.grant, c.session, c.tool.Spec().Traits.Box)

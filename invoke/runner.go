@@ -77,6 +77,7 @@ type Agents interface {
 // ask is a no.
 type Deps struct {
 	Tools     *tool.Registry
+	Mounts    Mounts // may be nil
 	Policy    Policy
 	Places    Places
 	Approvals Approvals

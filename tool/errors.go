@@ -21,6 +21,9 @@ type Error struct {
 	Code   string // machine-readable cause such as ENOENT; may be empty
 	Public string
 	Err    error
+	// Source is set when Public came from outside: the corridor wraps it and
+	// labels the session with it, as it does with a result.
+	Source string
 }
 
 // Error is the public message; the cause stays behind Unwrap.

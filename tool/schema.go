@@ -27,6 +27,20 @@ func newSchema(raw json.RawMessage) schema {
 	})}
 }
 
+// SchemaChecker checks arguments against a schema that is not in a registry,
+// such as that of a mounted tool, compiled when it is first needed. A schema of
+// a kind that cannot be compiled here leaves the check to whoever runs the tool,
+// except that arguments are an object.
+func SchemaChecker(raw json.RawMessage) func(args json.RawMessage) error {
+	s, any := newSchema(raw), newSchema(json.RawMessage(`{"type":"object"}`))
+	return func(args json.RawMessage) error {
+		if _, err := s.compiled(); err != nil {
+			return any.validate(args)
+		}
+		return s.validate(args)
+	}
+}
+
 // validate checks raw; the error names the parameter at fault.
 func (s schema) validate(raw json.RawMessage) error {
 	r, err := s.compiled()

@@ -16,6 +16,7 @@ var tickets = map[string][]string{
 	"external":   {"secrets"},
 	"audit":      {},
 	"tool":       {"gateway", "toolpolicy", "sandbox", "secrets"},
+	"mcpclient":  {"sandbox", "secrets", "external"},
 }
 
 // ban is an import that a folder must not have, and why.
