@@ -36,6 +36,9 @@ func (e *Engine) list(ctx context.Context, api *client.Client) ([]container.Summ
 // has killed everything that ran when the old gateway went away, so nothing
 // inside can be mistaken for it.
 func (e *Engine) Adopt(ctx context.Context, r sandbox.Request) (sandbox.Box, error) {
+	if e.attaches(r.Spec) {
+		return nil, fmt.Errorf("%w: it ends with the stream to its gateway", sandbox.ErrGone)
+	}
 	api, err := e.connect(ctx)
 	if err != nil {
 		return nil, err

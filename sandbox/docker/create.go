@@ -67,12 +67,12 @@ func (e *Engine) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, er
 // plan prepares what the container is made from: directories, program, image.
 func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request) (plan, error) {
 	p := plan{r: r, state: e.state, nonce: rand.Text(), ctl: filepath.Join(r.Dir, ctlName), linger: int(linger / time.Second), labels: e.o.Labels,
-		attach: strings.Contains(r.Spec.Runtime, "runsc")}
+		attach: e.attaches(r.Spec)}
 	if r.Ephemeral {
 		p.linger = 3
 	}
 	if p.attach && r.Spec.Network == "egress" {
-		return p, fmt.Errorf("%w: network egress needs a socket that runtime %s does not pass; use network none", sandbox.ErrRefused, r.Spec.Runtime)
+		return p, fmt.Errorf("%w: network egress needs a mounted socket, which runtime %q does not pass; use network none", sandbox.ErrRefused, r.Spec.Runtime)
 	}
 	if e.o.Supervisor == nil {
 		return p, fmt.Errorf("%w: no supervisor program", sandbox.ErrUnavailable)
@@ -225,6 +225,12 @@ func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, co
 		Conn: conn, Files: files, Env: s.Env, Inside: inside,
 		Stop: func(context.Context) error { out.Close(); return e.remove(api, id) }, Let: out.Close,
 	}), nil
+}
+
+// attaches reports whether boxes of a spec are spoken to over the engine: a
+// kernel of its own passes no socket of the host's.
+func (e *Engine) attaches(s sandbox.Spec) bool {
+	return e.o.Attach || strings.Contains(s.Runtime, "runsc")
 }
 
 func (e *Engine) tier(s sandbox.Spec) sandbox.Tier {

@@ -47,6 +47,9 @@ type Options struct {
 	Image ImageMaker
 	// Labels are added to every container.
 	Labels map[string]string
+	// Attach speaks to supervisors over the engine's attached streams even
+	// where a socket could be mounted.
+	Attach bool
 }
 
 // ImageMaker provides the image that a spec without one runs in.
