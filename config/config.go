@@ -10,6 +10,7 @@ import (
 
 	"github.com/chitin-sh/chitin/external"
 	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/mcpclient"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/secrets"
 	"github.com/chitin-sh/chitin/server/hooks"
@@ -21,6 +22,7 @@ type Config struct {
 	Gateway  Gateway           `yaml:"gateway,omitempty" doc:"Layer 1: who is calling, and where the gateway listens."`
 	Tools    toolpolicy.Config `yaml:"tools,omitempty" doc:"Layer 2: which tools may be used."`
 	Agents   Agents            `yaml:"agents,omitempty" doc:"The agents and, with their sandboxes, layer 3: where tools run."`
+	MCP      mcpclient.Config  `yaml:"mcp,omitempty" doc:"MCP servers whose tools are offered here."`
 	Models   Models            `yaml:"models,omitempty" doc:"Who serves the models of agent turns."`
 	Secrets  secrets.Config    `yaml:"secrets,omitempty" doc:"Layer 4: where references to secrets are resolved."`
 	External external.Config   `yaml:"external,omitempty" doc:"Layer 5: how text from outside is marked and looked at."`

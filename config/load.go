@@ -137,6 +137,7 @@ func (l *Loaded) check() []yamlconf.Issue {
 	for name, p := range l.Models.Providers {
 		add("models.providers."+name, p.validate())
 	}
+	add("mcp", l.MCP.Validate())
 	add("hooks", l.Hooks.Validate())
 	add("security.audit", l.Security.Audit.validate())
 	return out

@@ -20,6 +20,7 @@ type Source struct {
 	// agents.defaults.
 	SandboxTools map[string]*Policy
 	KnownTools   []string // every registered tool
+	Servers      []string // configured MCP servers, whose tools may not be known yet
 	// Line finds the line of a config path, such as tools.policy.deny[2]; nil
 	// or 0 means unknown.
 	Line func(path string) int
@@ -114,6 +115,7 @@ func Compile(src Source) (*Engine, []problem.Problem) {
 		boxOnly: src.Config.Exec.Host == "sandbox",
 		workdir: strings.TrimSuffix(src.Workdir, "/"), now: src.Now,
 	}}
+	c.e.voc.addServers(src.Servers)
 	if c.e.workdir == "" {
 		c.e.workdir = "/workspace"
 	}

@@ -91,6 +91,8 @@ type vocabulary struct {
 	index  map[string]int32    // registered names and their aliases
 	groups map[string][]string // expanded, registry included
 	known  map[string]bool     // every name that is no typing mistake
+	// servers are the configured MCP servers.
+	servers []string
 }
 
 func newVocabulary(tools []string) *vocabulary {
@@ -149,8 +151,8 @@ func (v *vocabulary) registered() []string {
 }
 
 // addGroups takes over the fixed groups and makes those of the registry: a
-// tool of an MCP server is <server>__<tool>, and the server's bare name means
-// all of its tools.
+// tool of an MCP server is <server>__<tool>, and mcp:<server> or the server's
+// bare name means all of its tools.
 func (v *vocabulary) addGroups() {
 	for g, m := range groups() {
 		v.groups[g] = m
@@ -168,7 +170,7 @@ func (v *vocabulary) addGroups() {
 	for _, n := range v.registered() {
 		server, _, plugin := strings.Cut(n, "__")
 		if plugin && server != "" {
-			for _, g := range []string{"group:plugins", "bundle-mcp", server} {
+			for _, g := range []string{"group:plugins", "bundle-mcp", "mcp:" + server, server} {
 				if g == server && (v.known[g] || taken[g]) {
 					continue // a server cannot take the name of a tool or a group
 				}
@@ -183,6 +185,21 @@ func (v *vocabulary) addGroups() {
 			v.groups[g] = []string{}
 		}
 	}
+}
+
+// addServers makes entries about configured servers known whose tools nobody
+// listed yet.
+func (v *vocabulary) addServers(names []string) {
+	for _, n := range names {
+		v.known[n], v.known["mcp:"+n] = true, true
+	}
+	v.servers = names
+}
+
+// ofServer reports whether an entry names a tool of a configured server.
+func (v *vocabulary) ofServer(e string) bool {
+	server, _, ok := strings.Cut(e, "__")
+	return ok && slices.Contains(v.servers, server)
 }
 
 func (v *vocabulary) addKnown() {

@@ -147,7 +147,7 @@ func (v *checker) exec(c ExecConfig) {
 func (v *checker) names(voc *vocabulary, path string, list []string) {
 	for _, raw := range list {
 		e := entry(raw)
-		if e == "" || strings.Contains(e, "*") || voc.known[e] || strings.IndexFunc(e, strange) >= 0 {
+		if e == "" || strings.Contains(e, "*") || voc.known[e] || voc.ofServer(e) || strings.IndexFunc(e, strange) >= 0 {
 			continue
 		}
 		hint := "chitin policy list shows the names"
