@@ -27,6 +27,7 @@ import (
 	"github.com/chitin-sh/chitin/secrets/redact"
 	"github.com/chitin-sh/chitin/secrets/runtime"
 	"github.com/chitin-sh/chitin/server/acpapi"
+	"github.com/chitin-sh/chitin/server/mcpapi"
 	"github.com/chitin-sh/chitin/session"
 	"github.com/chitin-sh/chitin/tool"
 	"github.com/chitin-sh/chitin/tool/procs"
@@ -39,6 +40,8 @@ type Options struct {
 	Port       int // 0: $CHITIN_GATEWAY_PORT, the configuration or the default
 	Getenv     func(string) string
 	Log        io.Writer
+	Tools      []tool.Tool        // more tools than those that every gateway has
+	MCP        func(*mcpapi.Deps) // changes what the MCP door offers
 }
 
 // App is one gateway: everything it holds open, in the order it was opened.
@@ -66,7 +69,9 @@ type App struct {
 	subagents *subagents.Manager
 	cron      *cron.Scheduler
 	acp       *acpapi.Server
+	runs      *runs
 	doors     []net.Listener
+	mcp       *mcpapi.Door
 	failed    chan error
 
 	// Replaced by a reload.

@@ -18,7 +18,6 @@ import (
 	"github.com/chitin-sh/chitin/gateway/token"
 	"github.com/chitin-sh/chitin/journal"
 	"github.com/chitin-sh/chitin/server/httpapi"
-	"github.com/chitin-sh/chitin/server/mcpapi"
 )
 
 // openGate makes the guard.
@@ -131,10 +130,7 @@ func (a *App) handler(l *config.Loaded) *httpapi.Server {
 		Guard: a.guard, Invoke: a.runner, Version: a.version(), Log: a.log,
 		HSTS:  l.Gateway.HTTP.SecurityHeaders.StrictTransportSecurity,
 		Ready: a.ready, Started: a.started, HasAction: a.hasAction,
-		MCP: mcpapi.New(mcpapi.Deps{
-			Corridor: a.runner, Generation: a.generation.Load, Alive: a.guard.Alive,
-			Journal: a.recent, Version: a.version(), Log: a.log,
-		}),
+		MCP: a.openMCP(),
 		Metrics: a.metrics(), WS: a.webSocket(), Sessions: httpSessions{a}, Extra: a.extraRoutes(),
 		Hooks: a.hooks(), HooksPath: l.Hooks.Path,
 	})
@@ -236,5 +232,8 @@ func (a *App) reload(ctx context.Context) error {
 	a.live.Store(r)
 	a.runner.Swap(a.deps(r, a.once))
 	a.generation.Add(1)
+	if a.mcp != nil {
+		a.mcp.PolicyChanged()
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (a *App) toolList() []tool.Tool {
 		Status:  statusSource{a},
 		Agents:  agentLister{a},
 		Gateway: configAdmin{a},
-		More:    append(a.sessionTools(), a.contentTools()...),
+		More:    slices.Concat(a.sessionTools(), a.contentTools(), a.opts.Tools),
 	})
 }
 

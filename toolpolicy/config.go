@@ -110,9 +110,10 @@ type RulesConfig struct {
 
 // ApprovalsConfig is tools.approvals.
 type ApprovalsConfig struct {
-	TimeoutSeconds int  `yaml:"timeoutSeconds,omitempty" json:"timeoutSeconds,omitempty" default:"1800" doc:"How long a call waits for a human, in seconds; then it is denied."`
-	MaxPending     int  `yaml:"maxPending,omitempty" json:"maxPending,omitempty" default:"100" doc:"How many calls of one tenant may wait at once; more are denied."`
-	AllowSelf      bool `yaml:"allowSelf,omitempty" json:"allowSelf,omitempty" doc:"Lets whoever asked approve the call. Off, it takes a second principal."`
+	TimeoutSeconds int    `yaml:"timeoutSeconds,omitempty" json:"timeoutSeconds,omitempty" default:"1800" doc:"How long a call waits for a human, in seconds; then it is denied."`
+	MaxPending     int    `yaml:"maxPending,omitempty" json:"maxPending,omitempty" default:"100" doc:"How many calls of one tenant may wait at once; more are denied."`
+	AllowSelf      bool   `yaml:"allowSelf,omitempty" json:"allowSelf,omitempty" doc:"Lets whoever asked approve the call. Off, it takes a second principal."`
+	Elicitation    string `yaml:"elicitation,omitempty" json:"elicitation,omitempty" enum:"off,on" default:"off" doc:"on lets the user of an MCP client decide about a call of that client, by elicitation: only with a credential that has operator.approvals, inside the sandbox, once and for exactly the plan that was shown. That a human answered is the client's word. off: another approver decides."`
 }
 
 // Validate reports what is wrong with the configuration by itself. Names of
@@ -135,6 +136,7 @@ func (c Config) Validate() []problem.Problem {
 	v.oneOf("sessions.visibility", c.Sessions.Visibility, "self", "tree", "agent", "all")
 	v.atLeast("approvals.timeoutSeconds", c.Approvals.TimeoutSeconds)
 	v.atLeast("approvals.maxPending", c.Approvals.MaxPending)
+	v.oneOf("approvals.elicitation", c.Approvals.Elicitation, "off", "on")
 	return v.found
 }
 

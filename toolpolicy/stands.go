@@ -10,3 +10,8 @@ func MayStand(tool string) bool {
 	}
 	return in(readers) && !in(acpAsks)
 }
+
+// OwnerOnly reports whether a tool, under any of its names, is for owners only.
+func OwnerOnly(tool string) bool {
+	return slices.ContainsFunc(namesOf(tool), func(n string) bool { return slices.Contains(ownerOnly, n) })
+}

@@ -28,6 +28,9 @@ type corridor struct {
 
 func (c *corridor) Run(_ context.Context, r invoke.Request) invoke.Response {
 	c.last.Store(&r)
+	if r.Tool == "cron" && !r.Caller.Owner() || r.Tool == "nothing" {
+		return invoke.Response{Err: &tool.Error{Kind: tool.KindNotFound, Public: "Tool not available: " + r.Tool}}
+	}
 	if r.Tool == "broken" {
 		return invoke.Response{Err: &tool.Error{Kind: tool.KindFailed, Public: "tool execution failed", Err: errors.New("inner")}}
 	}

@@ -19,6 +19,7 @@ type Line struct {
 	session string
 	via     string
 	ask     func(ctx context.Context, r Request) (Answer, error)
+	client  bool // to the user of an MCP client, see NewClientLine
 }
 
 // NewLine makes the line of a turn of a session that human watches. Via names
@@ -40,7 +41,7 @@ func WithLine(ctx context.Context, l *Line) context.Context {
 func lineFor(ctx context.Context, p toolpolicy.Petition) *Line {
 	l, _ := ctx.Value(lineKey{}).(*Line)
 	c := p.Caller()
-	if l == nil || l.ask == nil || p.Surface() != toolpolicy.SurfaceACP || p.Session() != l.session ||
+	if l == nil || l.ask == nil || !l.covers(p) || p.Session() != l.session ||
 		c.Tenant() != l.human.Tenant() || c.Principal() != l.human.Principal() || c.Credential() != l.human.Credential() ||
 		!l.mayAllow() {
 		return nil
@@ -48,7 +49,9 @@ func lineFor(ctx context.Context, p toolpolicy.Petition) *Line {
 	return l
 }
 
-func (l *Line) mayAllow() bool { return l.human.Has(gateway.ScopeApprovals) || l.human.Owner() }
+func (l *Line) mayAllow() bool {
+	return l.human.Has(gateway.ScopeApprovals) || l.human.Owner() && !l.client
+}
 
 // stamp marks a request as asked over a line, before anybody can answer it.
 func (b *Book) stamp(id string, l *Line) {
@@ -120,7 +123,7 @@ func (b *Book) answer(ctx context.Context, l *Line, shown Request, a Answer) err
 		err = ErrVoid
 	case r.State != StatePending || b.late(r):
 		err = ErrSettled
-	case a.For > 0 && !toolpolicy.MayStand(r.Tool):
+	case a.For > 0 && (l.client || !toolpolicy.MayStand(r.Tool)):
 		err = fmt.Errorf("%w: %s is asked about each time", ErrForbidden, r.Tool)
 	case a.For > 0 && a.Pattern != "":
 		err = fmt.Errorf("%w: a yes stands for the very same call only", ErrForbidden)
