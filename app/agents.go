@@ -31,13 +31,14 @@ func (a *App) openAgents(ctx context.Context) error {
 		Sandboxed: func(id string) bool { return a.boxes.Sandboxed(id, false) },
 	})
 	a.undo.add("sub-agents", a.subagents.Close)
+	a.runs = newRuns(a)
 	a.openACP()
 	return a.openCron(ctx)
 }
 
 // endTurns ends the turns that no door waits for, before the doors close.
 func (a *App) endTurns(ctx context.Context) error {
-	return a.acp.Close(ctx)
+	return errors.Join(a.acp.Close(ctx), a.runs.Close(ctx))
 }
 
 // model is the model of an agent's turns.

@@ -70,6 +70,7 @@ type App struct {
 	cron      *cron.Scheduler
 	acp       *acpapi.Server
 	runs      *runs
+	runs      *runs
 	doors     []net.Listener
 	mcp       *mcpapi.Door
 	failed    chan error

@@ -60,12 +60,8 @@ func (t hookTarget) Agent(ctx context.Context, c gateway.Caller, m hooks.Agent) 
 	turn := agent.Turn{Caller: c.Narrow(gateway.ScopeRead|gateway.ScopeWrite, false), Surface: toolpolicy.SurfaceHook, Session: s, Input: a.redactor.String(m.Message), Label: hookLabel, Model: a.model(s.Key.Agent), System: system}
 	out := map[string]any{"sessionKey": s.Key.String()}
 	if !m.Wait {
-		go func() {
-			if _, err := a.loop.Run(context.WithoutCancel(ctx), turn); err != nil {
-				a.log.Warn("hook turn failed", "session", s.Key.String(), "err", err)
-			}
-		}()
-		return out, nil
+		out["runId"], err = a.runs.start(ctx, "hook", turn)
+		return out, err
 	}
 	res, err := a.loop.Run(ctx, turn)
 	if err != nil {

@@ -14,8 +14,12 @@ import (
 
 // Reply is one scripted answer of the model.
 type Reply struct {
-	Text  string
-	Calls []Call
+	Text    string
+	Thought string // reasoning, where the protocol has it
+	Calls   []Call
+	// Hold delays the answer until it is closed or the client is gone; nil does
+	// not.
+	Hold <-chan struct{}
 }
 
 // Call is one tool call of a scripted answer.
@@ -66,6 +70,18 @@ func (s *Server) next(r *http.Request) Reply {
 	return out
 }
 
+// answer is next, after it was held.
+func (s *Server) answer(r *http.Request) Reply {
+	reply := s.next(r)
+	if reply.Hold != nil {
+		select {
+		case <-reply.Hold:
+		case <-r.Context().Done():
+		}
+	}
+	return reply
+}
+
 func quote(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b)
@@ -73,15 +89,21 @@ func quote(s string) string {
 
 // messages answers in the Messages protocol's event stream.
 func (s *Server) messages(w http.ResponseWriter, r *http.Request) {
-	reply := s.next(r)
+	reply := s.answer(r)
 	w.Header().Set("Content-Type", "text/event-stream")
 	event := func(name, data string) { _, _ = fmt.Fprintf(w, "event: %s\ndata: %s\n\n", name, data) }
 	event("message_start", `{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"usage":{"input_tokens":10,"output_tokens":1}}}`)
 	i, stop := 0, "end_turn"
-	if reply.Text != "" {
-		event("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`)
-		event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":`+quote(reply.Text)+`}}`)
+	if reply.Thought != "" {
+		event("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}`)
+		event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":`+quote(reply.Thought)+`}}`)
 		event("content_block_stop", `{"type":"content_block_stop","index":0}`)
+		i++
+	}
+	if reply.Text != "" {
+		event("content_block_start", fmt.Sprintf(`{"type":"content_block_start","index":%d,"content_block":{"type":"text","text":""}}`, i))
+		event("content_block_delta", fmt.Sprintf(`{"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":%s}}`, i, quote(reply.Text)))
+		event("content_block_stop", fmt.Sprintf(`{"type":"content_block_stop","index":%d}`, i))
 		i++
 	}
 	for _, c := range reply.Calls {
@@ -97,7 +119,7 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) {
 
 // completions answers in the Chat Completions protocol's event stream.
 func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
-	reply := s.next(r)
+	reply := s.answer(r)
 	w.Header().Set("Content-Type", "text/event-stream")
 	chunk := func(delta, finish string) {
 		_, _ = fmt.Fprintf(w, "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":%s,\"finish_reason\":%s}]}\n\n", delta, finish)
