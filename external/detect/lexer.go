@@ -77,33 +77,6 @@ var sign = func() (t [256]byte) {
 
 const paragraph = 21
 
-// fill writes the next tokens to buf and returns how many; 0 at the end.
-func (l *lexer) fill(buf []tok) int {
-	s, n := l.s, 0
-	for l.i < len(s) && n < len(buf)-1 {
-		c := s[l.i]
-		switch {
-		case low[c] != 0:
-			if l.gap != 0 {
-				buf[n] = l.sign()
-				n++
-			}
-			if l.word(&buf[n]) {
-				n++
-			}
-		case c < 0x80:
-			l.blank(c)
-		default:
-			n += l.rune(buf[n:])
-		}
-	}
-	if l.i >= len(s) && l.gap != 0 && n < len(buf) {
-		buf[n] = l.sign()
-		n++
-	}
-	return n
-}
-
 // sign is the token of the signs since the last word.
 func (l *lexer) sign() tok {
 	t := tok{h: (l.gap + 0x51ed27) * 0x85EBCA6B, start: int32(l.gapI), end: int32(l.i)}

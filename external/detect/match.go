@@ -4,12 +4,15 @@ package detect
 // end there may be known: bits 0 to 3 as the rarest element of a pattern,
 // bits 4 to 7 as one behind it.
 func (s *scanner) rules(text string, i int, mask uint8) {
-	phrases := s.phrases(i)
 	for n := range 4 {
 		if mask&(0x11<<n) == 0 {
 			continue
 		}
-		p := s.prog.find(phrases[n])
+		h := s.phrase(i, n)
+		if !s.prog.maybe(h) {
+			continue
+		}
+		p := s.prog.find(h)
 		if p == nil {
 			continue
 		}
@@ -34,8 +37,11 @@ func (s *scanner) rules(text string, i int, mask uint8) {
 // one is missing.
 func (s *scanner) back(e element, j int) int {
 	for at := e.at; at > e.at-uint16(e.n); at-- {
-		found := false
+		found, lasts := false, s.prog.lasts[at-1]
 		for i := j - 1; i >= j-1-int(s.prog.gaps[at]) && i >= 3; i-- {
+			if lasts&lastBit(s.buf[i].h) == 0 {
+				continue
+			}
 			if n := s.ends(at-1, i); n > 0 {
 				j, found = i-n+1, true
 				break
@@ -56,8 +62,8 @@ func (s *scanner) ends(at uint16, i int) int {
 			return 1
 		}
 	} else {
-		for n, h := range s.phrases(i) {
-			if lens&(1<<n) != 0 && s.prog.member(at, h) {
+		for n := range 4 {
+			if lens&(1<<n) != 0 && s.prog.member(at, s.phrase(i, n)) {
 				return n + 1
 			}
 		}

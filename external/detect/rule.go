@@ -43,13 +43,15 @@ func Rules() []Rule {
 type program struct {
 	rules []Rule
 	pats  []pattern
-	ends  [1 << endBits]uint8 // by the last word of phrases, see scanner.rules
-	keys  []uint32            // open addressing: hash of a phrase
-	vals  []uint16            // its place in hits, +1
+	ends  [1 << endBits]uint8        // by the last word of phrases, see scanner.rules
+	some  [1 << someBits >> 6]uint64 // bits of the hashes in keys
+	keys  []uint32                   // open addressing: hash of a phrase
+	vals  []uint16                   // its place in hits, +1
 	hits  []hit
 	elems int      // elements of all patterns
 	gaps  []uint8  // by element: the tokens allowed before it
 	lens  []uint8  // by element: bit n if it has phrases of n+1 words
+	lasts []uint64 // by element: bits of the last words of its phrases
 	of    []uint32 // open addressing: phrase and element, 0 for none
 	pairs []uint32 // what goes into it
 }
@@ -60,7 +62,19 @@ type hit struct {
 	next []element // behind that
 }
 
-const endBits = 15
+const (
+	endBits  = 15
+	someBits = 16
+)
+
+// lastBit stands for a last word among those of an element.
+func lastBit(h uint32) uint64 { return 1 << (h >> 26) }
+
+// maybe is false for a phrase that completes nothing.
+func (p *program) maybe(h uint32) bool {
+	h >>= 32 - someBits
+	return p.some[h>>6]>>(h&63)&1 != 0
+}
 
 type pattern struct {
 	rule      int
@@ -109,6 +123,8 @@ func compile(rules []Rule) (*program, error) {
 			at = (at + 1) & (size - 1)
 		}
 		p.keys[at], p.vals[at] = h, uint16(n+1)
+		bit := h >> (32 - someBits)
+		p.some[bit>>6] |= 1 << (bit & 63)
 	}
 	return p, nil
 }
@@ -137,9 +153,10 @@ func (p *program) add(rule int, text string, index map[uint32]int) error {
 		return fmt.Errorf("no elements, or a gap at the end")
 	}
 	for i, all := range found {
-		lens := uint8(0)
+		lens, lasts := uint8(0), uint64(0)
 		for _, h := range all {
 			lens |= 1 << (h.n - 1)
+			lasts |= lastBit(h.last)
 			p.pairs = append(p.pairs, pairHash(uint16(p.elems), h.all))
 			if i >= rare {
 				p.hit(index, h, element{
@@ -147,7 +164,7 @@ func (p *program) add(rule int, text string, index map[uint32]int) error {
 				}, i == rare)
 			}
 		}
-		p.lens = append(p.lens, lens)
+		p.lens, p.lasts = append(p.lens, lens), append(p.lasts, lasts)
 		p.elems++
 	}
 	p.pats = append(p.pats, pat)

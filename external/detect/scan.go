@@ -23,6 +23,7 @@ type scanner struct {
 	lex   lexer
 	buf   [reach + batch]tok   // the last tokens of the batch before, and the batch
 	sums  [reach + batch]int32 // weights of the tokens of buf
+	masks [reach + batch]uint8 // what rules say of their hashes
 
 	pos   int        // tokens seen, counted on over scans
 	open  int        // the last token that may go on with a pattern
@@ -83,31 +84,38 @@ func (s *scanner) run(text string, endChunk func()) {
 			break
 		}
 		s.weigh(n)
-		for i := reach; i < reach+n; i++ {
-			w := &s.buf[i]
+		base, stop := s.pos-reach+1, reach+n
+		for i := reach; i < stop; {
 			if inChunk == 0 {
-				s.starts[s.chunks%window] = int(w.start)
+				s.starts[s.chunks%window] = int(s.buf[i].start)
 			}
-			s.sum += int(s.sums[i])
-			s.pos++
-			mask := s.prog.ends[w.h>>(32-endBits)]
-			if s.pos > s.open {
-				mask &= 0xf
+			end := min(stop, i+chunkSize-inChunk)
+			inChunk += end - i
+			sum := 0
+			for ; i < end; i++ {
+				sum += int(s.sums[i])
+				if mask := s.masks[i]; mask != 0 {
+					if s.pos = base + i; s.pos > s.open {
+						mask &= 0xf
+					}
+					if mask != 0 {
+						s.rules(text, i, mask)
+					}
+				}
+				if s.tap != nil {
+					s.listen(i)
+				}
 			}
-			if mask != 0 {
-				s.rules(text, i, mask)
-			}
-			if s.tap != nil {
-				s.listen(i)
-			}
-			if inChunk++; inChunk == chunkSize {
-				s.close(chunkSize, int(w.end))
+			s.sum += sum
+			if inChunk == chunkSize {
+				s.close(chunkSize, int(s.buf[i-1].end))
 				inChunk = 0
 				if endChunk != nil {
 					endChunk()
 				}
 			}
 		}
+		s.pos = base + stop - 1
 		copy(s.buf[:reach], s.buf[n:n+reach])
 	}
 	if inChunk > 0 || s.chunks == 0 {
@@ -119,13 +127,14 @@ func (s *scanner) run(text string, endChunk func()) {
 }
 
 // weigh sums the weights of the n tokens of the batch, each by itself.
-// No rule is looked at here: the lookups of many tokens then overlap.
+// No rule is looked at here but for which may hold: the lookups of many tokens
+// then overlap.
 func (s *scanner) weigh(n int) {
 	W := s.w
 	h1, h0 := s.buf[reach-2].h, s.buf[reach-1].h
 	b0 := join(h1, h0)
 	t0 := join(join(s.buf[reach-3].h, h1), h0)
-	buf, sums := s.buf[reach:reach+n], s.sums[reach:reach+n]
+	buf, sums, masks, ends := s.buf[reach:reach+n], s.sums[reach:reach+n], s.masks[reach:reach+n], &s.prog.ends
 	for i := range buf {
 		w := &buf[i]
 		b := join(h0, w.h)
@@ -137,6 +146,7 @@ func (s *scanner) weigh(n int) {
 			sum += int32(W[slot(join(h1, w.h), kindSkip)]) + int32(W[slot(w.p, kindStem)])
 		}
 		sums[i] = sum
+		masks[i] = ends[w.h>>(32-endBits)]
 		h1, h0, b0, t0 = h0, w.h, b, t
 	}
 }
@@ -155,6 +165,15 @@ func (s *scanner) phrases(i int) [4]uint32 {
 	h, h1, h2, h3 := s.buf[i].h, s.buf[i-1].h, s.buf[i-2].h, s.buf[i-3].h
 	b := join(h2, h1)
 	return [4]uint32{h, join(h1, h), join(b, h), join(join(join(h3, h2), h1), h)}
+}
+
+// phrase is the hash of the n+1 tokens that end at i.
+func (s *scanner) phrase(i, n int) uint32 {
+	h := s.buf[i-n].h
+	for k := i - n + 1; k <= i; k++ {
+		h = join(h, s.buf[k].h)
+	}
+	return h
 }
 
 // close ends a chunk of n tokens and keeps the heaviest window.
