@@ -23,6 +23,7 @@ import (
 	"github.com/chitin-sh/chitin/internal/version"
 	"github.com/chitin-sh/chitin/invoke"
 	"github.com/chitin-sh/chitin/journal"
+	"github.com/chitin-sh/chitin/mcpclient/hub"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/secrets/redact"
 	"github.com/chitin-sh/chitin/secrets/runtime"
@@ -63,13 +64,13 @@ type App struct {
 	tools     *tool.Registry
 	guard     *gateway.Guard
 	runner    *invoke.Runner
+	servers   *hub.Hub // MCP servers that chitin uses
 	once      *invoke.Once
 	approvals *approvals
 	loop      *agent.Loop
 	subagents *subagents.Manager
 	cron      *cron.Scheduler
 	acp       *acpapi.Server
-	runs      *runs
 	runs      *runs
 	doors     []net.Listener
 	mcp       *mcpapi.Door

@@ -25,5 +25,6 @@ func (a *App) metrics() http.Handler {
 		return 0
 	})
 	gauge("policy_generation", "Configurations taken into use since the start.", func() float64 { return float64(a.generation.Load()) })
+	a.serverMetrics(gauge, reg)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 }

@@ -41,7 +41,10 @@ func (a *App) openRooms(ctx context.Context, l *config.Loaded) error {
 	if err := a.openTools(); err != nil {
 		return err
 	}
-	r, err := compile(l, a.tools.Names())
+	if err := a.openServers(ctx, l); err != nil {
+		return err
+	}
+	r, err := compile(l, a.toolNames())
 	if err != nil {
 		return err
 	}
@@ -56,6 +59,7 @@ func (a *App) openRooms(ctx context.Context, l *config.Loaded) error {
 		Recover:   recoverWorkspace,
 	})
 	a.undo.add("sandboxes", a.boxes.Shutdown)
+	a.undo.add("MCP servers", a.servers.Close)
 	if a.once, err = invoke.NewOnce(ctx, a.db); err != nil {
 		return err
 	}
@@ -68,7 +72,7 @@ func (a *App) openRooms(ctx context.Context, l *config.Loaded) error {
 
 func (a *App) deps(r *rooms, once *invoke.Once) invoke.Deps {
 	return invoke.Deps{
-		Tools: a.tools, Policy: policy{r.engine}, Places: places{a.boxes, a}, Approvals: a.approvals,
+		Tools: a.tools, Mounts: a.servers, Policy: policy{r.engine}, Places: places{a.boxes, a, new(recent)}, Approvals: a.approvals,
 		Sealer: sealer{r.loaded.External}, Redactor: a.redactor, Sessions: a.sessions, Journal: a.journal,
 		Agents: agents{r.loaded}, Once: once, Log: a.log,
 	}
@@ -116,7 +120,7 @@ func (a *App) workspace(tenant, agent string) string {
 // compile makes the policy of a configuration.
 func compile(l *config.Loaded, tools []string) (*rooms, error) {
 	src := toolpolicy.Source{
-		Config: l.Tools, Gateway: l.Gateway.Tools, KnownTools: tools, Line: l.Line,
+		Config: l.Tools, Gateway: l.Gateway.Tools, KnownTools: tools, Servers: serverNames(l), Line: l.Line,
 		Agents: map[string]toolpolicy.AgentConfig{}, SandboxTools: map[string]*toolpolicy.Policy{"": sandboxTools(l.Agents.Defaults)},
 		ReadFile: func(name string) ([]byte, error) { return readBeside(l.Path, name) },
 	}
@@ -140,6 +144,7 @@ func compile(l *config.Loaded, tools []string) (*rooms, error) {
 	for _, id := range l.AgentIDs() {
 		r.boxes[id] = l.SandboxOf(id)
 	}
+	serverConfigs(r.boxes, l)
 	return r, nil
 }
 

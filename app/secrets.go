@@ -50,6 +50,7 @@ func needs(l *config.Loaded, opts Options) []runtime.Need {
 			out = append(out, runtime.Need{Path: keyModel(name), Field: p.APIKey})
 		}
 	}
+	out = append(out, serverNeeds(l)...)
 	if l.Hooks.Enabled {
 		out = append(out, runtime.Need{Path: keyHooks, Field: l.Hooks.Token})
 	}

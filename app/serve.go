@@ -40,6 +40,7 @@ func (a *App) openGate(ctx context.Context, l *config.Loaded) (err error) {
 
 // Start opens the doors and begins what runs beside calls.
 func (a *App) Start(ctx context.Context) error {
+	tuneHeap()
 	l := a.live.Load().loaded
 	cfg := l.Gateway.Config
 	var err error
@@ -130,7 +131,7 @@ func (a *App) handler(l *config.Loaded) *httpapi.Server {
 		Guard: a.guard, Invoke: a.runner, Version: a.version(), Log: a.log,
 		HSTS:  l.Gateway.HTTP.SecurityHeaders.StrictTransportSecurity,
 		Ready: a.ready, Started: a.started, HasAction: a.hasAction,
-		MCP: a.openMCP(),
+		MCP:     a.openMCP(),
 		Metrics: a.metrics(), WS: a.webSocket(), Sessions: httpSessions{a}, Extra: a.extraRoutes(),
 		Hooks: a.hooks(), HooksPath: l.Hooks.Path,
 	})
@@ -218,7 +219,7 @@ func (a *App) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := compile(l, a.tools.Names())
+	r, err := compile(l, a.toolNames())
 	if err != nil {
 		return err
 	}
@@ -230,10 +231,6 @@ func (a *App) reload(ctx context.Context) error {
 		return err
 	}
 	a.live.Store(r)
-	a.runner.Swap(a.deps(r, a.once))
-	a.generation.Add(1)
-	if a.mcp != nil {
-		a.mcp.PolicyChanged()
-	}
-	return nil
+	a.servers.Apply(l.MCP)
+	return a.recompile(l) // the servers may offer other tools now
 }
