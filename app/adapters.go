@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/external"
@@ -28,6 +30,22 @@ func (p policy) Trace(c gateway.Caller, q *toolpolicy.Query) []toolpolicy.Step {
 type places struct {
 	boxes *sandbox.Manager
 	app   *App
+	made  *recent
+}
+
+// recent remembers for a second which folders are there: calls come faster
+// than folders go.
+type recent struct{ at sync.Map } // path → time.Time
+
+func (r *recent) mkdirAll(dir string) error {
+	if at, ok := r.at.Load(dir); ok && time.Since(at.(time.Time)) < time.Second {
+		return nil
+	}
+	if err := securefile.MkdirAll(dir); err != nil {
+		return err
+	}
+	r.at.Store(dir, time.Now())
+	return nil
 }
 
 // Facts says how a session's tools would run.
@@ -41,7 +59,7 @@ func (p places) Choose(ctx context.Context, g toolpolicy.Grant, s session.Sessio
 	dir := p.app.workspace(s.Tenant, s.Key.Agent)
 	if strings.HasPrefix(dir, filepath.Join(p.app.opts.StateDir, "workspaces")+string(filepath.Separator)) {
 		// Ours to make; a configured one has to be there.
-		if err := securefile.MkdirAll(dir); err != nil {
+		if err := p.made.mkdirAll(dir); err != nil {
 			return sandbox.Place{}, err
 		}
 	}

@@ -53,6 +53,7 @@ type Journal struct {
 
 	written atomic.Uint64 // last sequence number that write(2) took
 	synced  atomic.Uint64 // last sequence number that is on disk
+	syncs   atomic.Uint64 // how often that was done
 	head    *os.File
 	line    []byte // buffer of the head file; whoever syncs owns it
 

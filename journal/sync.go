@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -100,10 +101,12 @@ func (j *Journal) failWaiting(err error) {
 // leadSync writes and syncs for b, wakes everybody in it at once and hands the
 // lead to the batch that gathered meanwhile.
 func (j *Journal) leadSync(b *batch) error {
-	j.files.Lock() // Close waits for a sync under way
+	runtime.Gosched() // who is about to join comes along: fewer, larger batches
+	j.files.Lock()    // Close waits for a sync under way
 	upTo, err := j.sync(b)
 	if err == nil {
 		j.synced.Store(upTo.seq)
+		j.syncs.Add(1)
 	}
 	if !b.over && b.done != nil {
 		b.err = err

@@ -8,11 +8,11 @@ import (
 
 const (
 	cleanSlots = 512 // power of two
-	maxClean   = 128 // bytes of a text that is remembered
+	maxClean   = 512 // bytes of a text that is remembered
 )
 
 // cleanTexts remembers short texts that hold no secret: names of tools,
-// sessions and rules come by with every call. It belongs to one table, so new
+// sessions and rules come by with every call, and the same answers often. It belongs to one table, so new
 // values forget everything; a newer text takes the slot of an older one. Texts
 // with a secret in them are never kept.
 type cleanTexts struct {

@@ -52,8 +52,13 @@ func (r *Redactor) bytes(b []byte) ([]byte, bool) {
 }
 
 func (t *table) bytes(b []byte) ([]byte, bool) {
+	s := unsafe.String(unsafe.SliceData(b), len(b)) // not kept
+	if t.clean.has(s) {
+		return b, false
+	}
 	spans, _ := t.find(b, true)
 	if len(spans) == 0 {
+		t.clean.add(s)
 		return b, false
 	}
 	return replace(make([]byte, 0, len(b)), b, spans), true
@@ -61,16 +66,11 @@ func (t *table) bytes(b []byte) ([]byte, bool) {
 
 // String returns s with every secret replaced; s itself when there is none.
 func (r *Redactor) String(s string) string {
-	if r == nil || len(s) < minValue {
+	if s == "" {
 		return s
 	}
-	t := r.table.Load()
-	if t.clean.has(s) {
-		return s
-	}
-	out, changed := t.bytes(unsafe.Slice(unsafe.StringData(s), len(s)))
+	out, changed := r.bytes(unsafe.Slice(unsafe.StringData(s), len(s)))
 	if !changed {
-		t.clean.add(s)
 		return s
 	}
 	return string(out)

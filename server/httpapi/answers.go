@@ -98,7 +98,7 @@ func appendResult(b []byte, res *tool.Result) ([]byte, bool) {
 	b = append(b, `{"ok":true,"result":{"content":[`...)
 	for i := range res.Content {
 		block := &res.Content[i]
-		if block.Data != nil || block.MimeType != "" {
+		if block.Data != nil || block.MimeType != "" || block.Resource != nil {
 			return b, false
 		}
 		if i > 0 {

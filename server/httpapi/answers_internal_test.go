@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -31,6 +32,7 @@ func TestHandWrittenAnswers(t *testing.T) {
 		tool.Text("x", json.RawMessage(`null`)),
 		{Content: []tool.Block{{Type: "text"}, {Type: "text", Text: "two"}, {Type: odd}}},
 		{Content: []tool.Block{{Type: "image", Data: []byte{1, 2}, MimeType: "image/png"}}},
+		{Content: []tool.Block{{Type: "resource", Resource: &tool.Resource{URI: "file:///a"}}}},
 	} {
 		w := httptest.NewRecorder()
 		writeResult(w, &res)
@@ -44,6 +46,9 @@ func TestHandWrittenAnswers(t *testing.T) {
 		if got, want := w.Body.String(), encoded(t, &toolError{Error: toolErrorBody{Type: "not_found", Message: msg}}); got != want || w.Code != 404 {
 			t.Errorf("got %d %s\nwant %s", w.Code, got, want)
 		}
+	}
+	if n, m := reflect.TypeFor[tool.Block]().NumField(), reflect.TypeFor[tool.Result]().NumField(); n != 5 || m != 3 {
+		t.Error("tool.Block or tool.Result has changed: teach appendResult and this test")
 	}
 	w := httptest.NewRecorder()
 	broken := tool.Text("x", json.RawMessage(`{"a":`))
