@@ -76,7 +76,7 @@ func TestCancelKillsTheGroupAtOnce(t *testing.T) {
 	if took[10] > 25*time.Millisecond { // 5 ms on a machine of its own
 		t.Errorf("median %v", took[10])
 	}
-	if out, _ := embeddedtest.Run(t, box, "grep -lx sleep /proc/[0-9]*/comm; true"); out != "" {
+	if out, _ := embeddedtest.Run(t, box, "grep -lsx sleep /proc/[0-9]*/comm; true"); out != "" {
 		t.Errorf("still there: %s", out)
 	}
 }

@@ -27,9 +27,12 @@ type proc struct {
 	pid   int
 	s     *server
 	began time.Time
-	timer *time.Timer
 	ptmx  int
+	pidfd int  // -1 where there is none
 	muted bool // guarded by the server's wmu
+
+	deadline time.Time // zero: none; guarded by the server's mu
+	killed   bool      // likewise
 
 	outs  []source // pipes to pump; empty when descriptors were passed
 	pumps sync.WaitGroup
@@ -163,21 +166,6 @@ func (p *proc) resize(cols, rows uint16) {
 	}
 }
 
-func (p *proc) setTimer(d time.Duration) {
-	t := time.AfterFunc(d, func() {
-		p.mu.Lock()
-		p.timedOut = true
-		p.mu.Unlock()
-		p.s.signal(p, syscall.SIGKILL)
-	})
-	p.mu.Lock()
-	if p.dead {
-		t.Stop()
-	}
-	p.timer = t
-	p.mu.Unlock()
-}
-
 // pump starts moving what this process moves itself.
 func (p *proc) pump() {
 	for _, o := range p.outs {
@@ -295,9 +283,6 @@ func (p *proc) ended(ws syscall.WaitStatus) {
 	p.mu.Lock()
 	p.dead = true
 	info.TimedOut = p.timedOut
-	if p.timer != nil {
-		p.timer.Stop()
-	}
 	p.mu.Unlock()
 	p.moved.Broadcast()
 	if len(p.outs) == 0 {
@@ -309,6 +294,9 @@ func (p *proc) ended(ws syscall.WaitStatus) {
 		go func() { p.pumps.Wait(); close(done) }()
 		p.awaitOutput(done)
 		p.s.sendFor(p, proto.Exit, p.id, info.Append(nil))
+		p.s.mu.Lock()
+		p.s.forget(p)
+		p.s.mu.Unlock()
 		p.credit(proto.Window) // whoever still writes writes to nobody
 	}()
 }

@@ -25,10 +25,15 @@ type server struct {
 	byPID map[int]*proc
 	wake  *sync.Cond // a child was started
 	begun uint64     // children started so far
+	alarm alarm
+
+	polled bool  // ends are told by descriptors, on the thread that serves
+	watch  watch // used by that thread only
 }
 
 func newServer(null int, nonce string) *server {
-	s := &server{null: null, nonce: nonce, out: -1, byID: map[uint32]*proc{}, byPID: map[int]*proc{}}
+	s := &server{null: null, nonce: nonce, out: -1, byID: map[uint32]*proc{}, byPID: map[int]*proc{}, polled: watches()}
+	s.watch.polls = make([]unix.PollFd, 1, 8)
 	s.wake = sync.NewCond(&s.mu)
 	return s
 }
@@ -114,6 +119,7 @@ func (s *server) handle(h proto.Header, p []byte, fds []int) ([]int, error) {
 			return fds, proto.ErrMalformed
 		}
 		s.signal(pr, syscall.Signal(p[0]))
+		s.watch.soon = true
 	case proto.Resize:
 		if len(p) != 4 {
 			return fds, proto.ErrMalformed
@@ -139,7 +145,7 @@ func (s *server) start(id uint32, c *proto.Command, fds []int) {
 		s.failed(id, err)
 		return
 	}
-	pr := &proc{id: id, s: s, ptmx: -1, stdin: -1, began: time.Now(), window: proto.Window}
+	pr := &proc{id: id, s: s, ptmx: -1, stdin: -1, pidfd: -1, began: time.Now(), window: proto.Window}
 	pr.moved = sync.NewCond(&pr.mu)
 	files, shut, err := pr.wire(c, fds, s.null)
 	if err != nil {
@@ -148,6 +154,9 @@ func (s *server) start(id uint32, c *proto.Command, fds []int) {
 	}
 	attr := &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: files,
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: c.Flags&proto.FlagPTY != 0, Ctty: 0}}
+	if s.polled {
+		attr.Sys.PidFD = &pr.pidfd
+	}
 	s.mu.Lock()
 	if _, dup := s.byID[id]; dup || len(s.byID) >= proto.MaxStreams {
 		s.mu.Unlock()
@@ -161,7 +170,15 @@ func (s *server) start(id uint32, c *proto.Command, fds []int) {
 		pr.pid = pid
 		s.byID[id], s.byPID[pid] = pr, pr
 		s.begun++
-		s.wake.Signal()
+		if s.polled {
+			s.watch.add(pr)
+		} else {
+			s.wake.Signal()
+		}
+		if c.TimeoutMS > 0 {
+			pr.deadline = pr.began.Add(time.Duration(c.TimeoutMS) * time.Millisecond)
+			s.due(pr.deadline)
+		}
 	}
 	s.mu.Unlock()
 	closeAll(shut)
@@ -172,9 +189,6 @@ func (s *server) start(id uint32, c *proto.Command, fds []int) {
 	}
 	if c.Flags&proto.FlagStarted != 0 {
 		s.sendU32(proto.Started, id, uint32(pid))
-	}
-	if c.TimeoutMS > 0 {
-		pr.setTimer(time.Duration(c.TimeoutMS) * time.Millisecond)
 	}
 	pr.pump()
 }
@@ -187,7 +201,8 @@ func (s *server) failed(id uint32, err error) {
 	s.sendU32(proto.Failed, id, uint32(e))
 }
 
-// reap waits for every child there ever is, ours and those orphaned to us.
+// reap waits for every child there ever is, ours and those orphaned to us,
+// where their ends are not told by descriptors.
 func (s *server) reap() {
 	seen := uint64(0)
 	for {
@@ -205,15 +220,37 @@ func (s *server) reap() {
 			s.mu.Unlock()
 			continue
 		}
-		pr := s.byPID[pid]
-		if pr != nil {
-			delete(s.byPID, pid)
-			delete(s.byID, pr.id)
-		}
 		s.mu.Unlock()
-		if pr != nil {
-			pr.ended(ws)
+		s.reaped(pid, ws)
+	}
+}
+
+// reaped reports the end of a command; orphans end silently.
+func (s *server) reaped(pid int, ws syscall.WaitStatus) {
+	s.mu.Lock()
+	pr := s.byPID[pid]
+	if pr != nil {
+		delete(s.byPID, pid)
+		if len(pr.outs) == 0 { // else its output still needs the gateway's credit
+			s.forget(pr)
 		}
+		s.watch.drop(pr)
+	}
+	killed := pr != nil && pr.killed
+	s.mu.Unlock()
+	switch {
+	case pr == nil:
+	case killed && s.polled:
+		s.watch.last = append(s.watch.last, lastRites{pr, ws, time.Now().Add(groupWait)})
+	default:
+		pr.ended(ws)
+	}
+}
+
+// forget frees a command's number; the server is locked.
+func (s *server) forget(pr *proc) {
+	if s.byID[pr.id] == pr {
+		delete(s.byID, pr.id)
 	}
 }
 
@@ -229,7 +266,23 @@ func (s *server) signal(pr *proc, sig syscall.Signal) {
 		_ = syscall.Kill(-pr.pid, sig)
 		return
 	}
+	pr.killed = true
 	killTree(pr.pid)
+}
+
+// disown kills what a gateway that went away has left, and forgets its
+// numbers: the next one counts from the beginning and must not hear of it.
+func (s *server) disown() {
+	s.mu.Lock()
+	s.wmu.Lock()
+	for _, pr := range s.byID {
+		pr.muted = true
+		pr.credit(proto.Window) // what its pipes still hold goes nowhere
+	}
+	s.wmu.Unlock()
+	clear(s.byID)
+	s.mu.Unlock()
+	s.killAll()
 }
 
 func (s *server) killAll() {

@@ -75,7 +75,10 @@ func supervise() int {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 1
 	}
-	runtime.GOMAXPROCS(2)
+	runtime.LockOSThread() // the first thread: it gets all orphans' signals
+	defer runtime.UnlockOSThread()
+	relax()
+	runtime.GOMAXPROCS(3)
 	debug.SetGCPercent(50)
 	// Commands run as the same user and may signal us; a handler that does
 	// nothing keeps PID 1 alive and, unlike ignoring, is not inherited.
@@ -92,7 +95,11 @@ func supervise() int {
 		linger = n
 	}
 	os.Clearenv()
-	go s.reap()
+	if s.polled {
+		brisk()
+	} else {
+		go s.reap()
+	}
 	if out != "" {
 		go offer(out)
 	}
@@ -120,11 +127,15 @@ func (s *server) await(sock string, linger time.Duration) int {
 				pause = 300 * time.Millisecond
 			}
 			time.Sleep(pause)
+			if s.polled {
+				s.sweep()
+				s.bury()
+			}
 			continue
 		}
 		quit := s.serve(fd, fd)
 		_ = unix.Close(fd)
-		s.killAll()
+		s.disown()
 		if quit {
 			return 0
 		}
@@ -166,6 +177,9 @@ func (s *server) serve(in, out int) (quit bool) {
 	defer func() { closeAll(queue) }()
 	oob := make([]byte, unix.CmsgSpace(16*4))
 	for {
+		if s.polled {
+			s.untilHeard(in)
+		}
 		n, got, err := receive(in, r.Space(), oob, fds)
 		queue = append(queue, got...)
 		if err != nil || n == 0 || len(queue) > 64 {
