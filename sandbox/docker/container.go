@@ -32,6 +32,7 @@ type plan struct {
 	filter string
 	linger int
 	labels map[string]string
+	limits sandbox.Limits // the spec's, and what a kernel of its own needs on top
 }
 
 // options are the container as the engine is asked for it. The list is
@@ -92,7 +93,7 @@ func (p plan) host(s sandbox.Spec) *container.HostConfig {
 		MaskedPaths:    maskedPaths(),
 		ReadonlyPaths:  []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
 		Resources: container.Resources{
-			Memory: s.Limits.Memory, MemorySwap: s.Limits.Memory, NanoCPUs: s.Limits.NanoCPUs, PidsLimit: &s.Limits.Pids,
+			Memory: p.limits.Memory, MemorySwap: p.limits.Memory, NanoCPUs: p.limits.NanoCPUs, PidsLimit: &p.limits.Pids,
 		},
 	}
 	if s.Network == "egress" {
@@ -104,8 +105,8 @@ func (p plan) host(s sandbox.Spec) *container.HostConfig {
 	for _, t := range s.Tmpfs {
 		h.Tmpfs[t.Path] = tmpfsOptions(t)
 	}
-	for _, name := range sortedKeys(s.Limits.Ulimits) {
-		l := s.Limits.Ulimits[name]
+	for _, name := range sortedKeys(p.limits.Ulimits) {
+		l := p.limits.Ulimits[name]
 		h.Ulimits = append(h.Ulimits, &container.Ulimit{Name: name, Soft: l[0], Hard: l[1]})
 	}
 	return h

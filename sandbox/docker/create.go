@@ -16,7 +16,6 @@ import (
 
 	"github.com/chitin-sh/chitin/internal/securefile"
 	"github.com/chitin-sh/chitin/sandbox"
-	"github.com/chitin-sh/chitin/sandbox/probe"
 	supclient "github.com/chitin-sh/chitin/sandbox/supervisor/client"
 	"github.com/chitin-sh/chitin/sandbox/supervisor/livebox"
 	"github.com/chitin-sh/chitin/sandbox/workspace"
@@ -67,7 +66,10 @@ func (e *Engine) Create(ctx context.Context, r sandbox.Request) (sandbox.Box, er
 // plan prepares what the container is made from: directories, program, image.
 func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request) (plan, error) {
 	p := plan{r: r, state: e.state, nonce: rand.Text(), ctl: filepath.Join(r.Dir, ctlName), linger: int(linger / time.Second), labels: e.o.Labels,
-		attach: e.attaches(r.Spec)}
+		attach: e.attaches(r.Spec), limits: r.Spec.Limits}
+	if ownKernel(r.Spec) && p.limits.Memory > 0 && p.limits.Pids > 0 {
+		p.limits = ownLimits(p.limits)
+	}
 	if r.Ephemeral {
 		p.linger = 3
 	}
@@ -229,12 +231,10 @@ func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, co
 
 // attaches reports whether boxes of a spec are spoken to over the engine: a
 // kernel of its own passes no socket of the host's.
-func (e *Engine) attaches(s sandbox.Spec) bool {
-	return e.o.Attach || strings.Contains(s.Runtime, "runsc")
-}
+func (e *Engine) attaches(s sandbox.Spec) bool { return e.o.Attach || ownKernel(s) }
 
 func (e *Engine) tier(s sandbox.Spec) sandbox.Tier {
-	if strings.Contains(s.Runtime, "runsc") {
+	if ownKernel(s) {
 		return sandbox.TierGVisor
 	}
 	return sandbox.TierContainer
@@ -248,20 +248,6 @@ func splitUser(u string) (uid, gid int, err error) {
 		return 0, 0, fmt.Errorf("%w: user %q", sandbox.ErrRefused, u)
 	}
 	return uid, gid, nil
-}
-
-// prove runs the probes inside and compares them with what was asked for.
-func prove(ctx context.Context, conn *supclient.Conn, s sandbox.Spec) error {
-	facts, err := probe.Run(ctx, conn, s)
-	if err != nil {
-		_ = conn.Close()
-		return fmt.Errorf("%w: the probes inside did not finish: %w", sandbox.ErrRefused, err)
-	}
-	if bad := probe.Check(facts, probe.Expect(s)); len(bad) > 0 {
-		_ = conn.Close()
-		return &sandbox.ProofError{Mismatches: bad}
-	}
-	return nil
 }
 
 // remove kills and removes a container, whatever state it is in, with a

@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,19 +110,12 @@ func TestRemovedByHand(t *testing.T) {
 
 // TestEngineFaults kills, freezes and restarts an engine of its own.
 func TestEngineFaults(t *testing.T) {
-	needEngine(t)
-	dockerd, err := exec.LookPath("dockerd")
-	if err != nil || os.Getuid() != 0 || os.Getenv("CHITIN_REQUIRE_DOCKER") != "1" {
-		t.Log("an engine of its own needs root, dockerd, and most of a minute: set CHITIN_REQUIRE_DOCKER=1")
+	d := ownDaemon(t)
+	if d == nil {
 		return
 	}
-	dir, err := os.MkdirTemp("", "chitin-eng")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &daemon{t: t, bin: dockerd, dir: dir}
-	t.Cleanup(func() { d.kill(); d.clean() })
 	d.start()
+	d.lend()
 	state := t.TempDir()
 	e := New(Options{StateDir: state, Host: d.host(), Supervisor: supervisorBinary, Image: image.Maker{}})
 	m, _ := managed(t, e, state)
@@ -169,77 +158,4 @@ func TestEngineFaults(t *testing.T) {
 		}
 	}
 	echo("after a restart")
-}
-
-// daemon is an engine that a test may mistreat.
-type daemon struct {
-	t        *testing.T
-	bin, dir string
-	cmd      *exec.Cmd
-}
-
-func (d *daemon) host() string { return "unix://" + filepath.Join(d.dir, "s") }
-
-func (d *daemon) start() {
-	d.t.Helper()
-	_ = os.Remove(filepath.Join(d.dir, "pid"))
-	d.cmd = exec.Command(d.bin, "-H", d.host(), "--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid", "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--log-level", "error")
-	if err := d.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if st := New(Options{StateDir: d.t.TempDir(), Host: d.host()}).Status(context.Background()); st.Available {
-			return
-		}
-	}
-	d.t.Fatalf("the engine does not start: %+v", New(Options{StateDir: d.t.TempDir(), Host: d.host()}).Status(context.Background()))
-}
-
-func (d *daemon) signal(s syscall.Signal) {
-	if d.cmd != nil && d.cmd.Process != nil {
-		_ = d.cmd.Process.Signal(s)
-	}
-}
-
-func (d *daemon) kill() {
-	d.signal(syscall.SIGCONT)
-	d.signal(syscall.SIGKILL)
-	if d.cmd != nil {
-		_ = d.cmd.Wait()
-		d.cmd = nil
-	}
-	// Its containerd outlives it and would keep a new one from starting.
-	if b, err := os.ReadFile(d.dir + "/exec/containerd/containerd.pid"); err == nil {
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		_ = os.Remove(d.dir + "/exec/containerd/containerd.pid")
-	}
-}
-
-// clean ends the engine's containerd and what hangs on it, all of which run
-// from the test's own directory.
-func (d *daemon) clean() {
-	for range 3 {
-		procs, err := filepath.Glob("/proc/[0-9]*/cmdline")
-		if err != nil {
-			return
-		}
-		for _, p := range procs {
-			b, err := os.ReadFile(p)
-			if pid, aerr := strconv.Atoi(strings.Split(p, "/")[2]); err == nil && aerr == nil && bytes.Contains(b, []byte(d.dir)) {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err == nil {
-		for l := range strings.Lines(string(mounts)) {
-			if f := strings.Fields(l); len(f) > 4 && strings.HasPrefix(f[4], d.dir) {
-				_ = syscall.Unmount(f[4], syscall.MNT_DETACH)
-			}
-		}
-	}
-	_ = os.RemoveAll(d.dir)
 }

@@ -60,7 +60,7 @@ func verify(o client.ContainerCreateOptions, p plan) error {
 		return bad("kernel files are not masked")
 	}
 	for _, u := range h.Ulimits {
-		if want, ok := p.r.Spec.Limits.Ulimits[u.Name]; !ok || want != [2]int64{u.Soft, u.Hard} {
+		if want, ok := p.limits.Ulimits[u.Name]; !ok || want != [2]int64{u.Soft, u.Hard} {
 			return bad("limit %s is not what the spec says", u.Name)
 		}
 	}
