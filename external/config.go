@@ -71,9 +71,5 @@ func (c Config) Validate() []problem.Problem {
 
 // Options are the options of Wrap that the configuration asks for.
 func (c Config) Options() []Option {
-	return []Option{func(o *options) {
-		o.config = c
-		o.detect = c.Detect == nil || *c.Detect
-		o.notice = c.Notice == nil || *c.Notice
-	}}
+	return []Option{{config: &c, noDetect: c.Detect != nil && !*c.Detect, noNotice: c.Notice != nil && !*c.Notice}}
 }

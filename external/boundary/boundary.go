@@ -62,7 +62,8 @@ func Find(s string) []Finding {
 	f := finders.Get().(*finder)
 	defer f.free(len(s))
 	f.budget = 4*len(s) + 1<<16
-	f.look(&layer{text: s}, 0)
+	f.layers[0] = layer{text: s}
+	f.look(0)
 	return merge(f.found)
 }
 
@@ -76,13 +77,15 @@ const maxKept = 256 << 10
 type finder struct {
 	found  []Finding
 	budget int                 // decoded bytes still to look at
+	layers [maxDepth + 1]layer // the text, what it decodes to, what that decodes to
+	codes  [maxDepth]fold.Text // what the codes in each layer decode to
 	seen   fold.Text           // the skeleton that is looked at
-	codes  [maxDepth]fold.Text // of every depth, what the codes of its layer decode to
 }
 
 // free gives f back after a text of so many bytes.
 func (f *finder) free(size int) {
 	f.found = nil // it has been handed out
+	f.layers = [maxDepth + 1]layer{}
 	if size <= maxKept {
 		finders.Put(f)
 	}
@@ -108,28 +111,32 @@ func (l *layer) source(a, b int) (int, int) {
 	return a, b
 }
 
-// look looks at a layer, at what its inline codes decode to, again and again,
-// and at the blocks in each. Nothing grows: a layer is never longer than its
-// source by more than the budget.
-func (f *finder) look(l *layer, depth int) {
+// look looks at the layer of a depth, at what its inline codes decode to, again
+// and again, and at the blocks in each. Nothing grows: a layer is never longer
+// than its source by more than the budget.
+func (f *finder) look(depth int) {
+	l := &f.layers[depth]
 	f.skeletons(l)
 	if depth >= maxDepth {
 		return
 	}
 	fold.Blocks(l.text, func(b fold.Block) bool {
-		if f.budget -= len(b.Text); f.budget < 0 {
-			return false
-		}
-		f.look(&layer{text: b.Text, up: l, start: b.Start, end: b.End}, depth+1)
-		return true
+		return f.below(depth, layer{text: b.Text, up: l, start: b.Start, end: b.End})
 	})
 	d := &f.codes[depth]
-	if d.Decode(l.text); d.Same() {
-		return
+	if d.Decode(l.text); !d.Same() {
+		f.below(depth, layer{text: d.String(), up: l, codes: d})
 	}
-	if f.budget -= len(d.String()); f.budget >= 0 {
-		f.look(&layer{text: d.String(), up: l, codes: d}, depth+1)
+}
+
+// below looks at what a layer decodes to; false if that is enough.
+func (f *finder) below(depth int, l layer) bool {
+	if f.budget -= len(l.text); f.budget < 0 {
+		return false
 	}
+	f.layers[depth+1] = l
+	f.look(depth + 1)
+	return true
 }
 
 // skeletons matches what a layer looks like, and what its tag characters spell.

@@ -10,6 +10,7 @@ type Text struct {
 	step stepper
 	segs []seg // none when out is src
 	buf  []byte
+	unit []byte // what one unit becomes, for a look
 }
 
 // stepper folds the unit of s at i: the bytes it becomes and how many it eats
@@ -38,22 +39,21 @@ func (t *Text) Span(start, end int) (int, int) {
 	if len(t.segs) == 0 || start >= end {
 		return start, max(start, end)
 	}
-	a, _ := t.unit(start)
-	_, b := t.unit(end - 1)
+	a, _ := t.unitAt(start)
+	_, b := t.unitAt(end - 1)
 	return a, b
 }
 
-// unit is the source range of the unit that made the folded byte at pos.
-func (t *Text) unit(pos int) (int, int) {
+// unitAt is the source range of the unit that made the folded byte at pos.
+func (t *Text) unitAt(pos int) (int, int) {
 	k := sort.Search(len(t.segs), func(i int) bool { return t.segs[i].out > pos }) - 1
 	m := t.segs[max(k, 0)]
 	if pos < m.out+m.same {
 		return m.in + pos - m.out, m.in + pos - m.out + 1
 	}
 	m.out, m.in = m.out+m.same, m.in+m.same
-	var buf [32]byte
 	for m.in < len(t.src) {
-		b, n := t.step(buf[:0], t.src, m.in)
+		b, n := t.step(t.unit[:0], t.src, m.in)
 		if m.out+len(b) > pos {
 			return m.in, m.in + n
 		}
@@ -83,10 +83,12 @@ func (p *plain) skip(s string, i int) int {
 // fold applies step to every unit of s that does not start with a plain byte.
 func (t *Text) fold(s string, step stepper, p *plain) {
 	t.src, t.out, t.step, t.segs = s, s, step, t.segs[:0]
-	var buf [64]byte
 	first := p.skip(s, 0)
+	if first < len(s) && t.unit == nil {
+		t.unit = make([]byte, 0, 64)
+	}
 	for first < len(s) {
-		b, n := step(buf[:0], s, first)
+		b, n := step(t.unit[:0], s, first)
 		if string(b) != s[first:first+n] {
 			break
 		}
