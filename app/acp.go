@@ -145,7 +145,7 @@ func (b acpBackend) Prompt(ctx context.Context, c gateway.Caller, p acpapi.Promp
 // asked puts an approval's request before the human at the editor.
 func asked(ask func(context.Context, acpapi.Question) (acpapi.Verdict, error)) func(context.Context, approval.Request) (approval.Answer, error) {
 	return func(ctx context.Context, r approval.Request) (approval.Answer, error) {
-		q := acpapi.Question{Title: r.Plan.Summary(), Tool: r.Tool, Args: r.Plan.Args, Always: toolpolicy.MayStand(r.Tool) && !r.Host}
+		q := acpapi.Question{Title: r.Plan.Summary(), Tool: r.Tool, Args: r.Plan.Args, Always: toolpolicy.MayStand(r.Tool) && !r.Host && r.Surface == string(toolpolicy.SurfaceACP)}
 		if r.Plan.Why != "" {
 			q.Notes = append(q.Notes, "Why: "+r.Plan.Why)
 		}

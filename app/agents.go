@@ -16,6 +16,7 @@ import (
 	"github.com/chitin-sh/chitin/tool"
 	"github.com/chitin-sh/chitin/tool/sessions"
 	"github.com/chitin-sh/chitin/toolpolicy"
+	"github.com/chitin-sh/chitin/toolpolicy/approval"
 )
 
 // openAgents makes the model loop and what looks after sub-agents.
@@ -29,6 +30,7 @@ func (a *App) openAgents(ctx context.Context) error {
 		Policy:    func() *toolpolicy.Engine { return a.live.Load().engine },
 		Model:     a.model,
 		Sandboxed: func(id string) bool { return a.boxes.Sandboxed(id, false) },
+		Carry:     approval.ExtendLine,
 	})
 	a.undo.add("sub-agents", a.subagents.Close)
 	a.runs = newRuns(a)

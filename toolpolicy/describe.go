@@ -187,7 +187,7 @@ func (e *Engine) whySurface(l layer, v Verdict, st *state) because {
 		b.reason, b.flip = "only an owner uses it", "call it with an owner's credential that holds operator.admin"
 	case l == layerGateway:
 		return e.whyList(newLayerSet(l, e.gateway), st)
-	case v == Ask && st.q.Surface == SurfaceACP:
+	case v == Ask && (st.q.Surface == SurfaceACP || st.traits&traitModelAsk == 0):
 		b.reason, b.flip = "over ACP it needs a human's yes", "approve it: chitin approvals list"
 	case v == Ask:
 		b.reason, b.flip = "a model that reconfigures chitin needs a human's yes", "approve it: chitin approvals list"

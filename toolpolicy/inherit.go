@@ -35,8 +35,15 @@ func (e *Engine) Inherit(caller gateway.Caller, surface Surface, s *Session) map
 		table = t
 	}
 	out[execPrefix+execNames[table.exec]] = Policy{}
+	if surface == SurfaceACP {
+		out[acpAsked] = Policy{}
+	}
 	return out
 }
+
+// acpAsked is the inherited entry of sub-agents that work for a turn over ACP:
+// what asks there asks for them as well.
+const acpAsked = "asks:acp"
 
 // execPrefix begins the inherited entries that carry the exec modes of the
 // sessions above: which commands run without asking is a limit as well.

@@ -129,7 +129,10 @@ func (e *Engine) surface(st *state) Verdict {
 	case SurfaceHook, SurfaceCron:
 		return pass(st.traits&traitBackground == 0)
 	case SurfaceAgent, SurfaceSubagent:
+		_, asked := st.s.Inherited[acpAsked]
 		switch {
+		case st.traits&traitModelAsk == 0 && asked && st.traits&traitACPAsk != 0:
+			return Ask
 		case st.traits&traitModelAsk == 0:
 			return Allow
 		case st.s.Label != "":

@@ -44,7 +44,10 @@ type Deps struct {
 	Model func(agent string) string
 	// Sandboxed reports whether an agent's background sessions run in a sandbox.
 	Sandboxed func(agent string) bool
-	Limits    Limits
+	// Carry takes from a call's context what its child's calls need, such as
+	// the way to the human who watches; nil takes nothing.
+	Carry  func(from, to context.Context, session string) context.Context
+	Limits Limits
 }
 
 // Manager keeps the running children of every session.
@@ -133,6 +136,9 @@ func (m *Manager) Spawn(ctx context.Context, caller gateway.Caller, surface tool
 	if err != nil {
 		release()
 		return session.Run{}, err
+	}
+	if m.Carry != nil {
+		c = m.Carry(ctx, c, s.Key.String())
 	}
 	m.wg.Go(func() {
 		defer release()

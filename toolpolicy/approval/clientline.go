@@ -21,7 +21,7 @@ func NewClientLine(human gateway.Caller, session, via string, ask func(ctx conte
 // covers reports whether a petition is of the kind that the line is for.
 func (l *Line) covers(p toolpolicy.Petition) bool {
 	if !l.client {
-		return p.Surface() == toolpolicy.SurfaceACP
+		return p.Surface() == l.surface()
 	}
 	return p.Surface() == toolpolicy.SurfaceMCP && !p.Host() && !p.Elevated() && !toolpolicy.OwnerOnly(p.Tool())
 }

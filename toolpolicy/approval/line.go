@@ -11,13 +11,15 @@ import (
 
 // Line is one live connection to the human who watches a model's turn. What
 // asks over it is the turn, run by the gateway for that human, so that here
-// alone the asker's own yes counts: for this turn's session, on the ACP
-// surface, over this very connection. It is made by the server for each call
-// and carried in the call's context; nothing that a client sends makes one.
+// alone the asker's own yes counts: for this turn's session on the ACP surface,
+// or that of a sub-agent of it, over this very connection. It is made by the
+// server for each call and carried in the call's context; nothing that a client
+// sends makes one.
 type Line struct {
 	human   gateway.Caller
 	session string
 	via     string
+	below   bool // it is for a sub-agent of the turn
 	ask     func(ctx context.Context, r Request) (Answer, error)
 	client  bool // to the user of an MCP client, see NewClientLine
 }
@@ -36,6 +38,18 @@ func WithLine(ctx context.Context, l *Line) context.Context {
 	return context.WithValue(ctx, lineKey{}, l)
 }
 
+// ExtendLine makes the calls of to ask over the line of from, for a sub-agent
+// that works in a session of its own. Without a line to is returned as it is.
+func ExtendLine(from, to context.Context, session string) context.Context {
+	l, _ := from.Value(lineKey{}).(*Line)
+	if l == nil || l.client {
+		return to
+	}
+	child := *l
+	child.session, child.below = session, true
+	return WithLine(to, &child)
+}
+
 // lineFor is the line of ctx when the petition is one of its turn and its human
 // may say yes at all; else nil, and the call waits for another approver.
 func lineFor(ctx context.Context, p toolpolicy.Petition) *Line {
@@ -47,6 +61,13 @@ func lineFor(ctx context.Context, p toolpolicy.Petition) *Line {
 		return nil
 	}
 	return l
+}
+
+func (l *Line) surface() toolpolicy.Surface {
+	if l.below {
+		return toolpolicy.SurfaceSubagent
+	}
+	return toolpolicy.SurfaceACP
 }
 
 func (l *Line) mayAllow() bool {
@@ -123,7 +144,7 @@ func (b *Book) answer(ctx context.Context, l *Line, shown Request, a Answer) err
 		err = ErrVoid
 	case r.State != StatePending || b.late(r):
 		err = ErrSettled
-	case a.For > 0 && (l.client || !toolpolicy.MayStand(r.Tool)):
+	case a.For > 0 && (l.client || l.below || !toolpolicy.MayStand(r.Tool)):
 		err = fmt.Errorf("%w: %s is asked about each time", ErrForbidden, r.Tool)
 	case a.For > 0 && a.Pattern != "":
 		err = fmt.Errorf("%w: a yes stands for the very same call only", ErrForbidden)

@@ -214,6 +214,27 @@ func TestLineIsNotForOthers(t *testing.T) {
 	}
 }
 
+// A sub-agent of the turn asks over the turn's line, for its own session alone,
+// and no yes stands for it.
+func TestLineOfASubagent(t *testing.T) {
+	e := newEditor(t, human)
+	ctx := ExtendLine(WithLine(t.Context(), e.line("acp 1")), t.Context(), "agent:main:subagent:1")
+	parent := *e.session
+	child := e.engine.Child(e.human, toolpolicy.SurfaceACP, &parent, toolpolicy.Session{Key: "agent:main:subagent:1", Agent: "main"})
+	e.session = &child
+	for _, say := range []Answer{{Allow: true}, {Allow: true, For: time.Hour}} {
+		done := e.call(ctx, nil, toolpolicy.SurfaceSubagent, "exec", gitStatus)
+		<-e.shown
+		e.says <- say
+		if o := <-done; o.g.Valid() != (say.For == 0) {
+			t.Errorf("%+v: %+v", say, o)
+		}
+	}
+	if ExtendLine(t.Context(), ctx, "x") != ctx {
+		t.Error("a line came from nowhere")
+	}
+}
+
 func TestAnotherApproverIsFaster(t *testing.T) {
 	e := newEditor(t, human)
 	done := e.call(t.Context(), e.line("acp 1"), toolpolicy.SurfaceACP, "exec", gitStatus)
