@@ -242,6 +242,9 @@ func (m *Manager) Run(ctx context.Context) {
 	}
 }
 
+// endingAtOnce is how many boxes a gateway that stops removes at a time.
+const endingAtOnce = 8
+
 // Shutdown lets go of the boxes: those of single sessions and the unclaimed
 // end, the others wait for the next gateway. It returns when nothing of this
 // process is left.
@@ -251,13 +254,22 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	m.mu.Unlock()
 	m.stop()
 	m.drainPool()
+	slots := make(chan struct{}, endingAtOnce)
 	for sl, l := range m.lives() {
 		d, ok := l.box.(interface{ Detach() })
-		if l.req.Owner.Scope == "session" || !ok {
-			m.end(sl, l, "the gateway stopped", keepFiles)
-		} else if m.take(sl, l) {
-			d.Detach()
+		if l.req.Owner.Scope != "session" && ok {
+			if m.take(sl, l) {
+				d.Detach()
+			}
+			continue
 		}
+		m.bg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if ctx.Err() == nil { // else whoever comes next removes it
+				m.end(sl, l, "the gateway stopped", keepFiles)
+			}
+		})
 	}
 	done := make(chan struct{})
 	go func() { m.bg.Wait(); close(done) }()

@@ -91,8 +91,11 @@ func (m *Manager) fill(p *profilePool) {
 	}
 	for m.wants(p) {
 		ctx, cancel := context.WithTimeout(m.ctx, 2*time.Minute)
-		st := p.be.Status(ctx)
-		l, err := m.create(ctx, p.be, st, p.spec, Owner{}, "")
+		m.mu.Lock()
+		be, spec := p.be, p.spec
+		m.mu.Unlock()
+		st := be.Status(ctx)
+		l, err := m.create(ctx, be, st, spec, Owner{}, "")
 		cancel()
 		m.mu.Lock()
 		if err != nil || m.closing {
