@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"encoding/binary"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -285,6 +286,10 @@ func (s *server) disown() {
 	s.killAll()
 }
 
+// killAll ends everything in the box. Outside of one it does nothing.
 func (s *server) killAll() {
+	if os.Getpid() != 1 {
+		return
+	}
 	_ = syscall.Kill(-1, syscall.SIGKILL)
 }

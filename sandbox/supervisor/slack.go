@@ -2,34 +2,64 @@ package supervisor
 
 import (
 	"os"
+	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// slack is how late the kernel may wake this program's threads from a sleep.
-// Go's runtime looks after blocked threads every 20 µs for a while after each
-// event, which costs more than the events; nothing here needs a finer clock.
+// slack is how late the kernel may wake the runtime's own watcher from a sleep.
+// It looks after the other threads every 20 µs for a while after each event,
+// which costs more than the events; nothing here needs so fine a clock.
 const slack = 8_000_000 // ns
 
-// usual is what commands get back.
+// usual is what all other threads have, and with them the commands.
 const usual = 50_000 // ns
 
-// relax gives every thread of this program the slack. Threads have it from
-// their maker, and the runtime's first ones exist by now: so it starts the
-// program once more, before anything else happens. The caller holds its
-// thread. Where that is not possible
-// the program only costs more.
+// relax gives the watcher that slack. A thread has it from its maker, and the
+// watcher exists by now: so the program starts itself once more, before
+// anything else happens, unless whoever started it has seen to it. Where that
+// is not possible the program only costs more. The caller is the only
+// goroutine and on the first thread.
 func relax() {
-	if now, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); err != nil || now >= slack {
+	now, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
+	if err != nil {
 		return
 	}
-	if unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0) != nil {
+	if now < slack {
+		if unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0) == nil {
+			_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
+		}
+		brisk()
 		return
 	}
-	_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, usual, 0, 0, 0)
+	others := threads() - 2
+	brisk()
+	runtime.LockOSThread() // what makes threads from now on comes from this one
+	defer runtime.UnlockOSThread()
+	// The few threads that the runtime made before main are met by as many
+	// goroutines that keep one each.
+	var all, met sync.WaitGroup
+	met.Add(max(others, 0))
+	for range others {
+		all.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			brisk()
+			met.Done()
+			met.Wait()
+		})
+	}
+	all.Wait()
 }
 
-// brisk gives the calling thread, which the caller holds, the usual slack,
-// and with it every command that it starts.
+// brisk gives the calling thread the usual slack.
 func brisk() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, usual, 0, 0, 0) }
+
+func threads() int {
+	d, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return 0
+	}
+	return len(d)
+}

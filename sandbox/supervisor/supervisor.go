@@ -70,14 +70,20 @@ func Main(args []string) int {
 }
 
 func supervise() int {
+	// Its last act is to kill whatever it can see: outside a box of its own
+	// that would be everything.
+	if os.Getpid() != 1 {
+		_, _ = os.Stderr.WriteString(filepath.Base(os.Args[0]) + ": only the first process of a sandbox can be its supervisor\n")
+		return 2
+	}
 	// Before any command can exist: nobody inside may trace PID 1 or read its
 	// memory, descriptors or environment.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 1
 	}
+	relax()
 	runtime.LockOSThread() // the first thread: it gets all orphans' signals
 	defer runtime.UnlockOSThread()
-	relax()
 	runtime.GOMAXPROCS(3)
 	debug.SetGCPercent(50)
 	// Commands run as the same user and may signal us; a handler that does
@@ -95,9 +101,7 @@ func supervise() int {
 		linger = n
 	}
 	os.Clearenv()
-	if s.polled {
-		brisk()
-	} else {
+	if !s.polled {
 		go s.reap()
 	}
 	if out != "" {

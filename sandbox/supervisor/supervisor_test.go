@@ -127,3 +127,20 @@ func TestRemovedDirectoryIsNoticed(t *testing.T) {
 		t.Error("a removed directory was not noticed")
 	}
 }
+
+// Outside a box there is nothing that it may end.
+func TestOnlyTheFirstProcessSupervises(t *testing.T) {
+	if code := supervise(); code != 2 {
+		t.Fatalf("it ran, and ended with %d", code)
+	}
+	bystander := exec.Command("sleep", "300")
+	if err := bystander.Start(); err != nil {
+		t.Fatal(err)
+	}
+	newServer(-1, "").killAll()
+	if err := bystander.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Fatalf("a bystander was killed: %v", err)
+	}
+	_ = bystander.Process.Kill()
+	_ = bystander.Wait()
+}

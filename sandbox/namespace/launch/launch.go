@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 
@@ -201,6 +202,9 @@ func number(s string) uint64 { n, _ := strconv.ParseUint(s, 0, 64); return n }
 
 func mode(s string) uint32 { return uint32(number(s)) }
 
+// supervisorSlack spares the supervisor to start itself again for it.
+const supervisorSlack = 8_000_000
+
 // execute becomes the supervisor. args holds the number of arguments, the
 // arguments and the environment.
 func execute(path string, args []string) error {
@@ -211,6 +215,9 @@ func execute(path string, args []string) error {
 	// Changing identity and dropping capabilities cleared it.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return err
+	}
+	if filepath.Base(path) == "sup" {
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, supervisorSlack, 0, 0, 0)
 	}
 	return unix.Exec(path, args[1:1+n], args[1+n:])
 }
