@@ -171,12 +171,14 @@ func (t *mountedTool) answer(u *unit, out link.Outcome, err error) (tool.Result,
 	source := mcpclient.Source(t.key.server)
 	switch {
 	case errors.Is(err, link.ErrEnded):
-		return tool.Result{}, tool.Failed("The MCP server "+t.key.server+" ended during the call. Whether the call took effect is unknown; it is not repeated.", err)
+		return tool.Result{}, tool.Unavailable("The MCP server "+t.key.server+" ended during the call. Whether the call took effect is unknown; it is not repeated.", err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return tool.Result{}, &tool.Error{Kind: tool.KindFailed, Code: "mcp_timeout", Err: err,
+		return tool.Result{}, &tool.Error{Kind: tool.KindUnavail, Code: "mcp_timeout", Err: err,
 			Public: fmt.Sprintf("The MCP server %s did not answer within %s and was told to stop the call.", t.key.server, u.cfg.Timeout())}
+	case errors.Is(err, context.Canceled):
+		return tool.Result{}, &tool.Error{Kind: tool.KindUnavail, Code: "mcp_cancelled", Public: "The call was cancelled, and the MCP server " + t.key.server + " was told so.", Err: err}
 	case err != nil:
-		return tool.Result{}, tool.Failed("The MCP server "+t.key.server+" could not be asked.", err)
+		return tool.Result{}, tool.Unavailable("The MCP server "+t.key.server+" could not be asked.", err)
 	case out.IsError:
 		return tool.Result{}, &tool.Error{Kind: tool.KindInput, Code: "mcp_error", Public: out.Text(), Source: source}
 	}

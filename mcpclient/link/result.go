@@ -50,7 +50,9 @@ func convert(res *mcp.CallToolResult, limit int) Outcome {
 			s, o.Cut = s[:left], true
 		}
 		left -= len(s)
-		if s != "" {
+		if n := len(o.Blocks); n > 0 && o.Blocks[n-1].Type == "text" {
+			o.Blocks[n-1].Text += "\n" + s // one wrap, not many
+		} else if s != "" {
 			o.Blocks = append(o.Blocks, tool.Block{Type: "text", Text: s})
 		}
 	}
