@@ -166,7 +166,7 @@ func draw(s sandbox.Spec, exe, nonce string, tree *cgroup.Tree) (*Blueprint, Ide
 	bp := &Blueprint{Tmpfs: s.Tmpfs, Run: Program{
 		Path: supervisor.Path,
 		Argv: []string{supervisor.Path},
-		Env:  []string{supervisor.EnvNonce + "=" + nonce, sandbox.DefaultEnv},
+		Env:  append(supervisor.Env(), supervisor.EnvNonce+"="+nonce, sandbox.DefaultEnv),
 	}}
 	if bp.View, err = oci.SpecView(s.Image, uid, gid); err != nil {
 		return nil, Identity{}, fmt.Errorf("%w: %w", sandbox.ErrUnavailable, err)

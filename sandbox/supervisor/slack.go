@@ -3,6 +3,7 @@ package supervisor
 import (
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -28,29 +29,43 @@ func relax() {
 	}
 	if now < slack {
 		if unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0) == nil {
-			_ = unix.Exec("/proc/self/exe", os.Args, os.Environ())
+			_ = unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), Env()...))
 		}
 		brisk()
 		return
 	}
-	others := threads() - 2
 	brisk()
-	runtime.LockOSThread() // what makes threads from now on comes from this one
-	defer runtime.UnlockOSThread()
-	// The few threads that the runtime made before main are met by as many
-	// goroutines that keep one each.
-	var all, met sync.WaitGroup
-	met.Add(max(others, 0))
-	for range others {
-		all.Go(func() {
+	go meet(threads() - 2)
+}
+
+// meet makes the threads brisk that the runtime made before main: as many
+// goroutines keep one each.
+func meet(n int) {
+	var met sync.WaitGroup
+	met.Add(max(n, 0))
+	for range n {
+		go func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			brisk()
 			met.Done()
 			met.Wait()
-		})
+		}()
 	}
-	all.Wait()
+}
+
+// Env is what the runtime should be started with. Later it would have to stop
+// all threads for it, and wait for one that sleeps late.
+func Env() []string { return []string{"GOGC=50", "GOMAXPROCS=3"} }
+
+// sparing sets the same where nobody has.
+func sparing() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(3)
+	}
 }
 
 // brisk gives the calling thread the usual slack.

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -81,11 +80,10 @@ func supervise() int {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 1
 	}
-	relax()
 	runtime.LockOSThread() // the first thread: it gets all orphans' signals
 	defer runtime.UnlockOSThread()
-	runtime.GOMAXPROCS(3)
-	debug.SetGCPercent(50)
+	relax()
+	sparing()
 	// Commands run as the same user and may signal us; a handler that does
 	// nothing keeps PID 1 alive and, unlike ignoring, is not inherited.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT,
