@@ -39,7 +39,10 @@ type Exit struct {
 	Code     int // exit code, or -1 when Signal is set
 	Signal   int // 0 when it exited by itself
 	TimedOut bool
+	// OOM: the box's memory limit killed a process of the command; Memory is
+	// that limit in bytes where it is known.
 	OOM      bool
+	Memory   int64
 	Duration time.Duration
 }
 

@@ -26,6 +26,45 @@ func Detect(name string) (*Tree, error) {
 	return detect(name, string(mounts), string(own))
 }
 
+// Of finds the memory group of a process, as this process sees it, to read
+// from; ErrUnavailable where it cannot be seen.
+func Of(pid int) (*Group, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	own, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	paths := ownGroups(string(own))
+	var unified *hierarchy
+	for _, h := range hierarchies(string(mounts)) {
+		if h.controllers == nil {
+			unified = &h
+		} else if slices.Contains(h.controllers, Memory) {
+			return groupAt(h, paths[Memory], false)
+		}
+	}
+	if unified == nil {
+		return nil, ErrUnavailable
+	}
+	return groupAt(*unified, paths[""], true)
+}
+
+// groupAt is a group that must lie below what is mounted.
+func groupAt(h hierarchy, path string, v2 bool) (*Group, error) {
+	rel, err := filepath.Rel(h.root, path)
+	if err != nil || path == "" || strings.HasPrefix(rel, "..") {
+		return nil, ErrUnavailable
+	}
+	dir := filepath.Join(h.point, rel)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return &Group{v2: v2, dirs: map[string]string{Memory: dir}}, nil
+}
+
 // hierarchy is one mounted cgroup file system.
 type hierarchy struct {
 	point       string   // where it is mounted

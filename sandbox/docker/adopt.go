@@ -83,7 +83,7 @@ func (e *Engine) Adopt(ctx context.Context, r sandbox.Request) (sandbox.Box, err
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", sandbox.ErrGone, err)
 	}
-	b, err := e.box(api, r, items[i].ID, in.Container.Config.Image, conn)
+	b, err := e.box(api, r, items[i].ID, in.Container.Config.Image, in.Container.State.Pid, conn)
 	if err != nil {
 		return nil, err
 	}

@@ -159,7 +159,7 @@ func (e *Engine) start(ctx context.Context, api *client.Client, p plan) (_ sandb
 			return nil, err
 		}
 	}
-	box, err := e.box(api, p.r, id, p.image, conn)
+	box, err := e.box(api, p.r, id, p.image, 0, conn)
 	return box, err
 }
 
@@ -187,8 +187,9 @@ func (e *Engine) watchDeath(ctx context.Context, cancel context.CancelFunc, api 
 	return func() { close(done) }
 }
 
-// box wraps a connected container.
-func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, conn *supclient.Conn) (*livebox.Box, error) {
+// box wraps a connected container; pid is its first process, or 0 for one
+// that has just been made.
+func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, pid int, conn *supclient.Conn) (*livebox.Box, error) {
 	s := r.Spec
 	uid, gid, err := splitUser(s.User)
 	if err != nil {
@@ -225,6 +226,7 @@ func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, co
 		Info: sandbox.Info{ID: r.ID, Backend: e.o.Name, Tier: string(e.tier(s)), Scope: r.Owner.Scope, Key: r.Owner.Key, Tenant: r.Owner.Tenant,
 			Image: image, Workdir: sandbox.Workdir, Workspace: s.Workspace, Access: s.Access, Hash: s.Hash(), Created: time.Now()},
 		Conn: conn, Files: files, Env: s.Env, Inside: inside,
+		OOMKills: e.oomKills(api, id, pid), Memory: s.Limits.Memory,
 		Stop: func(context.Context) error { out.Close(); return e.remove(api, id) }, Let: out.Close,
 	}), nil
 }

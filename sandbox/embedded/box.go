@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/chitin-sh/chitin/sandbox"
@@ -89,7 +88,11 @@ func Create(ctx context.Context, c Recipe) (_ sandbox.Box, err error) {
 			return nil, err
 		}
 	}
-	b := &box{Box: livebox.New(c.options(conn, files, u.run)), group: group}
+	o := c.options(conn, files, u.run)
+	if group != nil {
+		o.OOMKills = group.OOMKills
+	}
+	b := livebox.New(o)
 	c.Live.add(c.Request.ID, b)
 	// A box that dies by itself leaves as little as one that is closed.
 	go func() {
@@ -113,7 +116,7 @@ func (c Recipe) options(conn *client.Conn, files sandbox.Files, stop func() erro
 	return livebox.Options{
 		Info: sandbox.Info{ID: r.ID, Backend: c.Backend, Tier: string(c.Tier), Scope: r.Owner.Scope, Key: r.Owner.Key, Tenant: r.Owner.Tenant,
 			Image: s.Image, Workdir: sandbox.Workdir, Workspace: s.Workspace, Access: s.Access, Hash: s.Hash(), Created: time.Now()},
-		Conn: conn, Files: files, Env: s.Env, Inside: inside,
+		Conn: conn, Files: files, Env: s.Env, Inside: inside, Memory: s.Limits.Memory,
 		Stop: func(context.Context) error { return stop() },
 	}
 }
@@ -150,40 +153,6 @@ func add(limit, extra int64) int64 {
 		return 0
 	}
 	return limit + extra
-}
-
-// box adds to a live box what only its control group knows.
-type box struct {
-	*livebox.Box
-	group *cgroup.Group
-}
-
-// Start runs a command.
-func (b *box) Start(ctx context.Context, c sandbox.Cmd) (sandbox.Proc, error) {
-	if b.group == nil {
-		return b.Box.Start(ctx, c)
-	}
-	before := b.group.OOMKills()
-	p, err := b.Box.Start(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return &proc{Proc: p, group: b.group, before: before}, nil
-}
-
-type proc struct {
-	sandbox.Proc
-	group  *cgroup.Group
-	before int64
-}
-
-// Wait says also whether the memory limit killed the process.
-func (p *proc) Wait(ctx context.Context) (sandbox.Exit, error) {
-	x, err := p.Proc.Wait(ctx)
-	if x.Signal == int(syscall.SIGKILL) || x.Code == 128+int(syscall.SIGKILL) {
-		x.OOM = p.group.OOMKills() > p.before
-	}
-	return x, err
 }
 
 // undo takes back what was done, newest first.

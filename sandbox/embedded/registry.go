@@ -18,7 +18,7 @@ type Registry struct {
 }
 
 // add remembers a box until it is done.
-func (r *Registry) add(id string, b *box) {
+func (r *Registry) add(id string, b sandbox.Box) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.boxes == nil {
@@ -27,10 +27,10 @@ func (r *Registry) add(id string, b *box) {
 	r.boxes[id] = b
 }
 
-func (r *Registry) remove(id string, b *box) {
+func (r *Registry) remove(id string, b sandbox.Box) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.boxes[id] == sandbox.Box(b) {
+	if r.boxes[id] == b {
 		delete(r.boxes, id)
 	}
 }

@@ -54,6 +54,17 @@ func memoryLimit(t *testing.T, b sandbox.Box) {
 	if strings.Contains(r.out, "all") {
 		t.Fatal("2 GiB were taken")
 	}
+	// Either the limit killed it and the box says so, or it was refused the
+	// memory and said so itself.
+	if !r.exit.OOM && !strings.Contains(r.err, "Out of memory") {
+		t.Errorf("nothing says why: %+v", r)
+	}
+	if r.exit.OOM && (r.exit.Memory != 512<<20 || !strings.Contains(r.exit.MemoryNote(), "512 MiB")) {
+		t.Errorf("the limit is %d", r.exit.Memory)
+	}
+	if r := run(t, b, "kill -9 $$"); r.exit.OOM {
+		t.Error("somebody else's kill counts as the memory limit's")
+	}
 	expect(t, b, "echo alive", "alive", 0)
 }
 

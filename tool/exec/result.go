@@ -79,7 +79,7 @@ func (r *run) finished(exit sandbox.Exit) tool.Result {
 		}
 	}
 	if exit.OOM {
-		note = join(note, "(The sandbox ran out of memory)")
+		note = join(note, "("+exit.MemoryNote()+")")
 	}
 	d.Aggregated = join(output, note)
 	text := d.Aggregated

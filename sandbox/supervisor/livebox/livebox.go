@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/chitin-sh/chitin/sandbox"
@@ -25,6 +26,11 @@ type Options struct {
 	Inside []string
 	// Stop ends and removes what holds the box; called once.
 	Stop func(ctx context.Context) error
+	// OOMKills counts the processes that the box's memory limit has killed,
+	// from none when the box is made; nil where nobody can know. Memory is the
+	// limit.
+	OOMKills func() int64
+	Memory   int64
 	// Let releases what the gateway holds when it lets go of the box without
 	// ending it; may be nil.
 	Let func()
@@ -35,7 +41,8 @@ type Box struct {
 	o     Options
 	files *files
 	used  atomic.Int64
-	mu    sync.Mutex // guards the owner in o.Info
+	ooms  atomic.Int64 // kills that a command was told of
+	mu    sync.Mutex   // guards the owner in o.Info
 	once  sync.Once
 	err   error
 }
@@ -80,7 +87,11 @@ func (b *Box) Info() sandbox.Info {
 func (b *Box) Start(ctx context.Context, c sandbox.Cmd) (sandbox.Proc, error) {
 	b.used.Store(time.Now().UnixNano())
 	c.Env = mergeEnv(b.o.Env, c.Env)
-	return b.o.Conn.Start(ctx, c)
+	p, err := b.o.Conn.Start(ctx, c)
+	if err != nil || b.o.OOMKills == nil {
+		return p, err
+	}
+	return proc{p, b}, nil
 }
 
 // Files is the workspace and, by absolute path, what exists only inside.
@@ -118,6 +129,25 @@ func (b *Box) Close(ctx context.Context) error {
 		}
 	})
 	return b.err
+}
+
+// proc is a command that may be killed by the memory limit.
+type proc struct {
+	sandbox.Proc
+	b *Box
+}
+
+// Wait says also whether the memory limit killed the command.
+func (p proc) Wait(ctx context.Context) (sandbox.Exit, error) {
+	x, err := p.Proc.Wait(ctx)
+	const killed = int(syscall.SIGKILL)
+	if err == nil && !x.TimedOut && (x.Signal == killed || x.Code == 128+killed) {
+		n := p.b.o.OOMKills()
+		if x.OOM = n > p.b.ooms.Swap(n); x.OOM {
+			x.Memory = p.b.o.Memory
+		}
+	}
+	return x, err
 }
 
 func mergeEnv(base, over []string) []string {
