@@ -38,18 +38,19 @@ type Journal struct {
 	dir  string
 	opts Options
 
-	mu      sync.Mutex // guards everything down to syncing
-	f       *os.File
-	size    int64
-	seq     uint64
-	prev    [hashLen]byte
-	buf     []byte // records that are chained and not yet written
-	saved   mark   // where the written part of the chain ends
-	clock   clock
-	broken  error
-	retired []*os.File // full segments that are not yet synced
-	next    *batch     // who waits for the next sync
-	syncing bool
+	mu       sync.Mutex // guards everything down to syncing
+	f        *os.File
+	size     int64
+	reserved int64 // where the file ends: behind size there are zeros
+	seq      uint64
+	prev     [hashLen]byte
+	buf      []byte // records that are chained and not yet written
+	saved    mark   // where the written part of the chain ends
+	clock    clock
+	broken   error
+	retired  []*os.File // full segments that are not yet synced
+	next     *batch     // who waits for the next sync
+	syncing  bool
 
 	written atomic.Uint64 // last sequence number that write(2) took
 	synced  atomic.Uint64 // last sequence number that is on disk
@@ -110,7 +111,7 @@ func (j *Journal) openLast() error {
 		return j.newSegment()
 	}
 	path := filepath.Join(j.dir, names[len(names)-1])
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -121,7 +122,7 @@ func (j *Journal) openLast() error {
 	if err := f.Truncate(end); err != nil {
 		return errors.Join(fmt.Errorf("journal: %w", err), f.Close())
 	}
-	j.f, j.size = f, end
+	j.f, j.size, j.reserved = f, end, end
 	if last != nil {
 		return j.resume(last)
 	}
@@ -158,14 +159,14 @@ func (j *Journal) resume(last *Record) error {
 
 func (j *Journal) newSegment() error {
 	name := filepath.Join(j.dir, segmentName(j.seq+1))
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if err := syncDir(j.dir); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	j.f, j.size = f, 0
+	j.f, j.size, j.reserved = f, 0, 0
 	return nil
 }
 
@@ -212,13 +213,15 @@ func (j *Journal) flush() error {
 	if j.buf = b[:0]; cap(b) > maxBuffer {
 		j.buf = nil
 	}
-	if n, err := j.f.Write(b); err != nil {
+	if n, err := j.f.WriteAt(b, j.size); err != nil {
 		return j.undo(n, err)
 	}
 	j.size += int64(len(b))
+	j.reserved = max(j.reserved, j.size)
 	j.saved = mark{j.seq, j.prev}
 	j.written.Store(j.seq)
 	if j.size >= j.opts.SegmentBytes {
+		j.unreserve()
 		j.retired = append(j.retired, j.f)
 		if err := j.newSegment(); err != nil {
 			j.broken = errors.Join(ErrBroken, err)
@@ -236,6 +239,7 @@ func (j *Journal) undo(n int, cause error) error {
 		if terr := j.f.Truncate(j.size); terr != nil {
 			j.broken = errors.Join(ErrBroken, terr)
 		}
+		j.reserved = j.size
 	}
 	j.failWaiting(err)
 	return err
@@ -265,6 +269,7 @@ func (j *Journal) Close() error {
 	defer j.files.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.unreserve()
 	j.broken = errors.Join(ErrBroken, os.ErrClosed) // a later sync finds this first
 	return errors.Join(err, j.f.Close(), j.head.Close())
 }

@@ -41,8 +41,8 @@ func segments(dir string) ([]string, error) {
 	return names, nil
 }
 
-// lastRecord reads the last whole line of f, or nil when there is none, and
-// the offset at which the whole lines end.
+// lastRecord reads the last whole line of f before its first zero byte, or nil
+// when there is none, and the offset at which the whole lines end.
 func lastRecord(f *os.File) (*Record, int64, error) {
 	st, err := f.Stat()
 	if err != nil {
@@ -52,6 +52,9 @@ func lastRecord(f *os.File) (*Record, int64, error) {
 	b := make([]byte, st.Size()-from)
 	if _, err := f.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
 		return nil, 0, err
+	}
+	if zero := bytes.IndexByte(b, 0); zero >= 0 {
+		b = b[:zero] // room that was reserved; what is behind it never reached the disk in order
 	}
 	nl := bytes.LastIndexByte(b, '\n')
 	if nl < 0 {

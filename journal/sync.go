@@ -120,6 +120,9 @@ func (j *Journal) leadSync(b *batch) error {
 	}
 	j.files.Unlock()
 	j.mu.Lock()
+	if j.broken == nil {
+		j.reserve()
+	}
 	if j.next == nil {
 		j.syncing = false
 	} else {
