@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chitin-sh/chitin/mcpclient"
+	"github.com/chitin-sh/chitin/mcpclient/link"
 	"github.com/chitin-sh/chitin/tool"
 )
 
@@ -225,8 +226,8 @@ func ending(err error, why func() string) error {
 		end = why()
 	}
 	switch {
-	case end != "" && err != nil:
-		return fmt.Errorf("%w; %s", err, end)
+	case errors.Is(err, link.ErrHung):
+		return err
 	case end != "":
 		return errors.New(end)
 	case err == nil:
@@ -265,13 +266,17 @@ func (u *unit) relistLocked() {
 		}
 		u.mu.Lock()
 		u.listing = false
-		settled := u.settled
-		u.mu.Unlock()
-		if err != nil {
-			u.log.Warn("mcp server changed its list, and the new one cannot be taken", slog.Any("err", err))
-			conn.Close() // its end is noted by watch
+		settled, mine := u.settled, u.conn == conn
+		if err != nil && mine {
+			// No call goes through on a list that could not be looked at.
+			u.downLocked(fmt.Errorf("its new list of tools cannot be taken: %w", err), "ended")
 		}
+		u.mu.Unlock()
 		close(settled)
+		if err != nil && mine {
+			conn.Close()
+			u.drop()
+		}
 	})
 }
 

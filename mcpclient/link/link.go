@@ -35,6 +35,8 @@ var (
 	// ErrEnded means that the connection ended during the call; whether the
 	// call took effect is unknown, and it is not repeated.
 	ErrEnded = errors.New("the connection to the server ended")
+	// ErrHung means that it was ended because the server did not answer.
+	ErrHung = errors.New("it hung: no answer to a ping after a call was cancelled")
 	// ErrList means that the server's list of tools cannot be taken.
 	ErrList = errors.New("the server's list of tools cannot be taken")
 )
@@ -67,6 +69,7 @@ type Link struct {
 	session *mcp.ClientSession
 	done    chan struct{}
 	once    sync.Once
+	end     context.CancelFunc
 	mu      sync.Mutex
 	err     error
 	probing bool
@@ -86,9 +89,12 @@ func Dial(ctx context.Context, o Options) (*Link, error) {
 		s   *mcp.ClientSession
 		err error
 	}
+	// Some transports live as long as the context that they were made with.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	l.end = end
 	ch := make(chan dialled, 1)
 	go func() {
-		s, err := client.Connect(ctx, o.Transport, nil)
+		s, err := client.Connect(life, o.Transport, nil)
 		ch <- dialled{s, err}
 	}()
 	select {
@@ -152,6 +158,7 @@ func (l *Link) wait() {
 
 func (l *Link) stop() {
 	l.once.Do(func() {
+		l.end()
 		if l.o.Stop != nil {
 			l.o.Stop()
 		}
@@ -312,6 +319,6 @@ func (l *Link) probe() {
 	select {
 	case <-l.done:
 	default:
-		l.fail(errors.New("it hung: no answer to a ping after a call was cancelled"))
+		l.fail(ErrHung)
 	}
 }

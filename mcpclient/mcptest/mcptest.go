@@ -18,6 +18,8 @@ type Options struct {
 	Hostile bool   // also offers tools that must not be taken as they are
 	// Exit ends the process when the tool crash is called; nil is os.Exit(3).
 	Exit func()
+	// Freeze makes the server deaf when the tool stop is called; may be nil.
+	Freeze func()
 }
 
 // object is a schema of an object with text properties.
@@ -81,7 +83,10 @@ func New(o Options) *mcp.Server {
 		return nil, ctx.Err()
 	})
 	add(s, "stop", "Freezes the whole server.", object(), func(context.Context, *mcp.CallToolRequest, map[string]string) (*mcp.CallToolResult, error) {
-		return text(""), freeze()
+		if o.Freeze != nil {
+			o.Freeze()
+		}
+		select {}
 	})
 	addResults(s)
 	add(s, "become", "Changes what echo says of itself.", object("description"), func(_ context.Context, _ *mcp.CallToolRequest, args map[string]string) (*mcp.CallToolResult, error) {
@@ -139,10 +144,10 @@ func ask(ctx context.Context, req *mcp.CallToolRequest, _ map[string]string) (*m
 	_, err = req.Session.Elicit(ctx, &mcp.ElicitParams{Message: "your password?", RequestedSchema: object("password")})
 	said = append(said, "elicitation "+verdict(err))
 	roots, err := req.Session.ListRoots(ctx, nil)
-	if err == nil && len(roots.Roots) == 0 {
-		said = append(said, "roots none")
+	if err != nil || len(roots.Roots) == 0 {
+		said = append(said, "no roots")
 	} else {
-		said = append(said, "roots "+verdict(err))
+		said = append(said, "roots")
 	}
 	return text(strings.Join(said, "; ")), nil
 }
