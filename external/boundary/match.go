@@ -1,6 +1,7 @@
 package boundary
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/chitin-sh/chitin/external/fold"
@@ -15,9 +16,8 @@ type matcher struct {
 }
 
 func (m *matcher) all() {
-	m.names('x', 'X', name, 1)
-	m.names('x', 'X', nameBackwards, len(nameBackwards)-2)
-	m.names('q', 'Q', nameRot13, 16)
+	m.names('x', 'X', xNames[:])
+	m.names('q', 'Q', qNames[:])
 	m.brackets()
 }
 
@@ -29,30 +29,47 @@ func (m *matcher) add(kind Kind, a, b int, end bool) {
 	}
 }
 
-// The letters of the marker's name, and what they are spelt backwards or in
-// ROT13. Separators do not count.
-const (
-	name          = "externaluntrustedcontent"
-	nameBackwards = "tnetnocdetsurtnulanretxe"
-	nameRot13     = "rkgreanyhagehfgrqpbagrag"
+// spelling is a way to spell the marker's name, without separators; its rarest
+// letter is at pivot.
+type spelling struct {
+	letters string
+	pivot   int
+	turned  bool // backwards
+}
+
+var (
+	xNames = [...]spelling{
+		{"externaluntrustedcontent", 1, false},
+		{"tnetnocdetsurtnulanretxe", 22, true},
+		{"tuetuocpetsnrtunlauretxe", 22, true}, // small letters, upside down
+		{"tnetnocdetsnrtnnlanretxe", 22, true}, // capitals, upside down
+	}
+	qNames = [...]spelling{ // in ROT13
+		{"rkgreanyhagehfgrqpbagrag", 16, false},
+		{"gargabpqrgfhegahynaergkr", 7, true},
+	}
 )
 
 const (
 	maxGap  = 14  // signs between two letters of a name
 	maxAttr = 220 // from the name to the closing brackets
 	maxLead = 40  // from the opening brackets to the name
+
+	maxMarkup = 200 // of a tag or comment inside a name
 )
 
-// names looks for a spelling by its rarest letter, at index pivot of it.
-func (m *matcher) names(lower, upper byte, spelling string, pivot int) {
+// names looks for spellings by their rarest letter.
+func (m *matcher) names(lower, upper byte, spellings []spelling) {
 	for _, c := range [...]byte{lower, upper} {
-		for at := 0; ; at++ {
-			i := strings.IndexByte(m.k[at:], c)
-			if i < 0 {
-				break
-			}
-			at += i
-			if a, b, ok := m.spell(at, spelling, pivot); ok {
+		for i := m.index(0, c); i >= 0; i = m.index(i+1, c) {
+			for _, sp := range spellings {
+				a, b, ok := m.spell(i, sp.letters, sp.pivot)
+				if !ok {
+					continue
+				}
+				if sp.turned {
+					m.backwards(a, b)
+				}
 				m.marker(a, b)
 			}
 		}
@@ -151,7 +168,7 @@ func markup(s string) int {
 	if len(s) < 3 || !letter(s[1]) && s[1] != '/' && s[1] != '!' {
 		return 0
 	}
-	for i := 2; i < len(s) && i < 48; i++ {
+	for i := 2; i < len(s) && i < maxMarkup; i++ {
 		switch s[i] {
 		case '>':
 			return i + 1
@@ -164,7 +181,7 @@ func markup(s string) int {
 
 // markupBefore is the length of a small HTML tag or comment at the end of s.
 func markupBefore(s string) int {
-	for i := len(s) - 2; i >= 0 && i > len(s)-48; i-- {
+	for i := len(s) - 2; i >= 0 && i > len(s)-maxMarkup; i-- {
 		switch s[i] {
 		case '<':
 			if n := markup(s[i:]); n == len(s)-i {
@@ -194,6 +211,26 @@ func (m *matcher) marker(a, b int) {
 	}
 	if opened || closed {
 		m.add(Marker, start, stop, end)
+	}
+}
+
+// backwards takes out a marker whose name is spelt backwards at [a, b), with
+// all that stands around it backwards too.
+func (m *matcher) backwards(a, b int) {
+	from, to := max(0, a-maxAttr), min(len(m.k), b+maxLead)
+	r := []byte(m.k[from:to])
+	slices.Reverse(r)
+	turned := matcher{k: string(r)}
+	first, last := to-b, to-a
+	if i := turned.word(first, "end"); i >= 0 {
+		first = i
+	} else if i := turned.word(first, "raq"); i >= 0 { // in ROT13
+		first = i
+	}
+	start, opened := turned.lead(first)
+	stop, closed := turned.tail(last)
+	if opened || closed {
+		m.add(Marker, to-stop, to-start, first != to-b)
 	}
 }
 
@@ -313,6 +350,8 @@ func bracket(c byte) bool {
 }
 
 // rule are signs that draw a line when there are three.
-func rule(c byte) bool { return c == '=' || c == '-' || c == '~' || c == '#' || c == '(' || c == 0x7f }
+func rule(c byte) bool {
+	return c == '=' || c == '-' || c == '~' || c == '#' || c == '*' || c == '(' || c == 0x7f
+}
 
 func gapped(c byte) bool { return c == ' ' || c == '\n' || c == '\\' || c == '/' }

@@ -15,7 +15,7 @@ type Block struct {
 // hex, ascii85 or a list of character codes, to text. It takes time linear in
 // len(s), and no memory but for what decodes; yield returns false to stop.
 func Blocks(s string, yield func(Block) bool) {
-	if lists(s, yield) && wrapped(s, yield) {
+	if lists(s, yield) && wrapped(s, yield) && groups(s, yield) && adobe(s, yield) {
 		words(s, yield)
 	}
 }
@@ -85,8 +85,14 @@ func run(s string, yield func(a, b int, t string) bool) bool {
 		if n == 0 && hexCode.first[c] != 0 {
 			n, code = hexCode.length(s[i:]), &hexCode
 		}
+		if n == 0 && c <= '1' && bitCode.first[c] != 0 {
+			n, code = bitCode.length(s[i:]), &bitCode
+		}
 		if n == 0 && base32Code.first[c] != 0 && (i == 0 || value32[s[i-1]] == none) {
 			n, code = base32Code.length(s[i:]), &base32Code
+		}
+		if n == 0 && base32Hex.first[c] != 0 && (i == 0 || value32Hex[s[i-1]] == none) {
+			n, code = base32Hex.length(s[i:]), &base32Hex
 		}
 		if n == 0 {
 			i++
@@ -98,6 +104,35 @@ func run(s string, yield func(a, b int, t string) bool) bool {
 		i += n
 	}
 	return true
+}
+
+// adobe tries what stands between the brackets of ascii85, over lines.
+func adobe(s string, yield func(Block) bool) bool {
+	for at := 0; ; {
+		a := strings.Index(s[at:], "<~")
+		if a < 0 {
+			return true
+		}
+		a += at
+		n := strings.Index(s[a+2:], "~>")
+		if n < 0 {
+			return true
+		}
+		at = a + 2 + n + 2
+		if t := eightyFive(unblank(s[a+2 : a+2+n])); t != "" && !yield(Block{a, at, t}) {
+			return false
+		}
+	}
+}
+
+// unblank is s without blanks and line breaks.
+func unblank(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // wrapped tries runs that go on over lines of one length, as MIME and PEM break

@@ -41,9 +41,13 @@ func decodeStep(buf []byte, s string, i int) ([]byte, int) {
 	case '%':
 		b, n = percent(buf, s[i:])
 	case '\\':
-		b, n = backslash(buf, s[i:])
+		if b, n = backslash(buf, s[i:]); n == 3 && s[i+1] < '8' && css(s, i) {
+			b, n = styled(buf, s[i:])
+		}
 	case '=':
-		b, n = quotedPrintable(buf, s[i:])
+		if b, n = encodedWord(buf, s[i:]); n == 0 && !padding(s, i) {
+			b, n = quotedPrintable(buf, s[i:])
+		}
 	case '+':
 		b, n = utf7(buf, s[i:])
 	}
@@ -79,6 +83,20 @@ func entity(buf []byte, s string) ([]byte, int) {
 	return append(buf, d...), n
 }
 
+// padding reports whether the = at i, at the end of its line, is the padding of
+// a block: it breaks no line.
+func padding(s string, i int) bool {
+	if i < MinBlock || i+1 < len(s) && s[i+1] > ' ' {
+		return false
+	}
+	for _, c := range []byte(s[i-MinBlock : i]) {
+		if value64[c] == none {
+			return false
+		}
+	}
+	return true
+}
+
 // percent decodes %3c and %u003c.
 func percent(buf []byte, s string) ([]byte, int) {
 	if len(s) >= 6 && s[1]|0x20 == 'u' {
@@ -101,6 +119,8 @@ func quotedPrintable(buf []byte, s string) ([]byte, int) {
 		return buf, 3
 	case len(s) >= 2 && s[1] == '\n':
 		return buf, 2
+	case len(s) >= 3 && s[1] == ' ' && (s[2] == '\n' || s[2] == '\r'): // a blank that a mailer left
+		return buf, 3
 	case len(s) >= 3:
 		if v, ok := hexes(s[1:3]); ok {
 			return append(buf, byte(v)), 3
@@ -124,6 +144,8 @@ func backslash(buf []byte, s string) ([]byte, int) {
 			}
 		}
 		return braced(buf, s)
+	case 'o':
+		return octalBraces(buf, s)
 	case 'N':
 		return named(buf, s)
 	case 'n', 'r', 't', 'v', 'f':

@@ -33,15 +33,17 @@ func TestSkeleton(t *testing.T) {
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"&lt;&#60;&#x3c;&LT;&lowbar;": "<<<<_",
-		"%3C%5f%u003c%zz":             "<_<%zz",
-		`\u003c\x3c\74\3c \u{3c}\/`:   "<<<<</",
-		`\N{LESS-THAN SIGN}`:          "<",
-		`\ud83d\ude00`:                "😀",
-		"=3Ca=\nb=zz":                 "<ab=zz",
-		"+ADw-x&ADw-":                 "<x<",
-		"1+1=2 & 3% of a\\b":          "1+1=2 & 3% of a\\b",
-		"AT&T; x&y":                   "AT&T; x&y",
+		"&lt;&#60;&#x3c;&LT;&lowbar;":     "<<<<_",
+		"%3C%5f%u003c%zz":                 "<_<%zz",
+		`\u003c\x3c\74\u{3c}\o{74}\/`:     "<<<<</",
+		`\3c\45 \4e x \74 \x41`:           "<ENx tA",
+		"=?utf-8?Q?=3Ca_b?= =?x?b?PEE=?=": "<a b<A",
+		`\N{LESS-THAN SIGN}`:              "<",
+		`\ud83d\ude00`:                    "😀",
+		"=3Ca=\nb=zz":                     "<ab=zz",
+		"+ADw-x&ADw-":                     "<x<",
+		"1+1=2 & 3% of a\\b":              "1+1=2 & 3% of a\\b",
+		"AT&T; x&y":                       "AT&T; x&y",
 	} {
 		d := Decode(in)
 		if d.String() != want {

@@ -1,11 +1,13 @@
 package fold
 
+import "strings"
+
 // minList is the length in bytes of the shortest list of character codes.
 const minList = 3*MinBlock - 1
 
 // inList are the characters that lists of codes are made of.
 var inList = func() (t plain) {
-	for _, c := range "0123456789abcdefABCDEFxX ,:;-\r\n" {
+	for _, c := range "0123456789abcdefABCDEFxXoOuUhr+$|() ,:;-\r\n" {
 		t[c] = 1
 	}
 	return t
@@ -16,10 +18,7 @@ var inList = func() (t plain) {
 // those is enough to pass by most of a text.
 func lists(s string, yield func(Block) bool) bool {
 	for p := 0; p+16 <= len(s); p += 32 {
-		if inList[s[p]]&inList[s[p+7]]&inList[s[p+15]] == 0 {
-			continue
-		}
-		if inList.skip(s[:p+16], p) < p+16 {
+		if inList[s[p]]&inList[s[p+7]]&inList[s[p+15]] == 0 || inList.skip(s[:p+16], p) < p+16 {
 			continue
 		}
 		a, b := p, inList.skip(s, p+16)
@@ -45,16 +44,19 @@ func listsIn(s string, i int, yield func(Block) bool) bool {
 		}
 		var l list
 		end, next := l.read(s, i)
-		if l.items < MinBlock {
+		if l.items < 4 {
 			i = next
 			continue
 		}
-		for _, t := range l.texts() {
+		texts := l.texts()
+		for _, t := range texts {
 			if !yield(Block{i, end, t}) {
 				return false
 			}
 		}
-		i = end
+		if i = next; len(texts) > 0 || l.items >= MinBlock {
+			i = end
+		}
 	}
 	return true
 }
@@ -65,7 +67,7 @@ type list struct {
 	notHex, notDec, notBin bool
 	notOct                 bool
 	items                  int
-	buf                    [4][MinBlock]byte
+	buf                    [4][2 * MinBlock]byte
 }
 
 // read reads the list at i: where it ends, and where the next may begin.
@@ -73,9 +75,7 @@ func (l *list) read(s string, i int) (end, next int) {
 	l.hexa, l.deci, l.bina, l.octa = l.buf[0][:0], l.buf[1][:0], l.buf[2][:0], l.buf[3][:0]
 	next = len(s)
 	for i < len(s) {
-		if i+1 < len(s) && s[i] == '0' && s[i+1]|0x20 == 'x' {
-			i += 2
-		}
+		i += prefix(s[i:])
 		j := i
 		for j < len(s) && value16[s[j]] != none && j-i < 9 {
 			j++
@@ -84,7 +84,7 @@ func (l *list) read(s string, i int) (end, next int) {
 			return end, min(next, j+1)
 		}
 		l.items, end = l.items+1, j
-		for i = j; i < len(s) && i-j < 3 && (s[i] == ' ' || s[i] == ',' || s[i] == ':' || s[i] == ';' || s[i] == '-' || s[i] == '\r' || s[i] == '\n'); i++ {
+		for i = j; i < len(s) && i-j < 4 && strings.IndexByte(" ,:;-|)+\r\n", s[i]) >= 0; i++ {
 		}
 		if l.items == 1 {
 			next = i
@@ -94,6 +94,19 @@ func (l *list) read(s string, i int) (end, next int) {
 		}
 	}
 	return end, next
+}
+
+// prefix is the length of what stands before a code: 0x3c, U+003C, chr(60).
+func prefix(s string) int {
+	switch {
+	case len(s) >= 2 && (s[0] == '0' && (s[1]|0x20 == 'x' || s[1]|0x20 == 'o') || s[0]|0x20 == 'u' && s[1] == '+'):
+		return 2
+	case len(s) >= 4 && s[:4] == "chr(":
+		return 4
+	case len(s) >= 1 && s[0] == '$':
+		return 1
+	}
+	return 0
 }
 
 // item takes one code in; it is not, if the list cannot go on with it.
@@ -133,7 +146,7 @@ func (l *list) texts() (out []string) {
 		not bool
 		b   []byte
 	}{{l.notBin, l.bina}, {l.notHex, l.hexa}, {l.notDec, l.deci}, {l.notOct, l.octa}} {
-		if !c.not && isText(c.b) {
+		if !c.not && len(c.b) >= MinBlock && isText(c.b) {
 			out = append(out, valid(append([]byte(nil), c.b...)))
 		}
 	}

@@ -19,10 +19,15 @@ var (
 	value64 = values("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", "-_")
 	value32 = values("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "")
 	value16 = values("0123456789ABCDEF", "")
+	value2  = values("01", "")
+
+	value32Hex = values("0123456789ABCDEFGHIJKLMNOPQRSTUV", "")
 
 	base64Code = newCode(&value64, 6, 12)
 	base32Code = newCode(&value32, 5, 10)
+	base32Hex  = newCode(&value32Hex, 5, 10)
 	hexCode    = newCode(&value16, 4, 8)
+	bitCode    = newCode(&value2, 1, 8)
 )
 
 func newCode(value *[256]uint8, bits, least int) code {
@@ -30,7 +35,7 @@ func newCode(value *[256]uint8, bits, least int) code {
 	for i, v := range value {
 		for low := range 1 << (8 - bits) {
 			var j judge
-			if v != none && j.ok(v<<(8-bits)|byte(low)) && j.bad == 0 {
+			if v != none && j.ok(v<<(8-bits)|byte(low)) && j.bad == 0 { // with any digit behind it
 				c.first[i] = 1
 			}
 		}
