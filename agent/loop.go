@@ -27,11 +27,11 @@ type Limits struct {
 	Tokens  int64         // of input and output together
 	Reply   int           // tokens of one answer
 	Timeout time.Duration // of the whole turn
-	Context int           // bytes of history sent to the model
+	Context int           // tokens of one request, as estimated by Tokens
 }
 
 // DefaultLimits are used where a limit is 0.
-var DefaultLimits = Limits{Steps: 40, Tokens: 2_000_000, Reply: 8192, Timeout: 30 * time.Minute, Context: 400_000}
+var DefaultLimits = Limits{Steps: 40, Tokens: 2_000_000, Reply: 8192, Timeout: 30 * time.Minute, Context: 100_000}
 
 // Or fills what is zero.
 func (l Limits) Or(d Limits) Limits {
@@ -63,8 +63,15 @@ type Turn struct {
 	Model   string
 	System  string
 	Limits  Limits
-	Watch   Watch
-	Delta   func(string) // text as it arrives; may be nil
+	// Origin is what the policy knows of where the work comes from; its
+	// provider is filled in.
+	Origin invoke.Origin
+	// Summarize lets the model summarize what does not fit any more.
+	Summarize bool
+	// NoImages keeps images from the model, for models that take none.
+	NoImages bool
+	Watch    Watch
+	Delta    func(string) // text as it arrives; may be nil
 }
 
 // Watch hears what happens during a turn. Every field may be nil.
@@ -91,8 +98,12 @@ type Outcome struct {
 type Loop struct {
 	Corridor Corridor
 	Sessions *session.Store
-	// Provider finds who serves a model; the name is without the provider.
-	Provider func(model string) (p Provider, name string, err error)
+	// Provider finds who serves a model for an agent; the name is without the
+	// provider.
+	Provider func(agent, model string) (p Provider, name string, err error)
+	// Configured fills in what the agent's configuration says of a turn; nil
+	// leaves turns as they are.
+	Configured func(Turn) Turn
 	// Seal wraps text from outside before a model sees it.
 	Seal func(label, text string) string
 	// Redact takes secrets out of what is kept; nil keeps text as it is.
@@ -107,10 +118,15 @@ var ErrNoModel = errors.New("no model is configured: set agents.defaults.model a
 // Run does one turn. Everything that was said and done is in the session's
 // history before the next step begins.
 func (l *Loop) Run(ctx context.Context, t Turn) (Outcome, error) {
+	if l.Configured != nil {
+		t = l.Configured(t)
+	}
 	t.Limits = t.Limits.Or(DefaultLimits)
 	ctx, cancel := context.WithTimeout(ctx, t.Limits.Timeout)
 	defer cancel()
-	provider, model, err := l.Provider(t.Model)
+	t.Origin.Provider = t.Model
+	ctx = invoke.WithOrigin(ctx, t.Origin)
+	provider, model, err := l.Provider(t.Session.Key.Agent, t.Model)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -119,30 +135,47 @@ func (l *Loop) Run(ctx context.Context, t Turn) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer unlock()
-	if err := l.add(ctx, t, session.Message{Role: session.RoleUser, Author: t.Caller.Principal(), Text: t.Input, Label: t.Label}); err != nil {
+	if _, err := l.add(ctx, t, session.Message{Role: session.RoleUser, Author: t.Caller.Principal(), Text: t.Input, Label: t.Label}); err != nil {
 		return Outcome{}, err
 	}
 	specs, err := l.Corridor.Tools(ctx, l.request(t))
 	if err != nil {
 		return Outcome{}, err
 	}
-	var out Outcome
+	p := &progress{t: t, provider: provider, model: model, specs: specs, images: map[int64][]Image{}}
+	err = l.steps(ctx, p)
+	return p.out, err
+}
+
+// progress is a turn under way.
+type progress struct {
+	t        Turn
+	provider Provider
+	model    string
+	specs    []tool.Spec
+	out      Outcome
+	images   map[int64][]Image // what this turn's calls showed, by message
+}
+
+// steps asks and answers until the model calls nothing more or a budget is
+// spent.
+func (l *Loop) steps(ctx context.Context, p *progress) error {
 	for {
-		reply, err := l.step(ctx, t, provider, Request{Model: model, System: t.System, Tools: specs, MaxTokens: t.Limits.Reply, Delta: t.Delta, Thought: t.Watch.Thought})
+		reply, err := l.step(ctx, p)
 		if err != nil {
-			return out, err
+			return err
 		}
-		out.Steps, out.Text = out.Steps+1, reply.Text
-		out.Usage.Input, out.Usage.Output = out.Usage.Input+reply.Usage.Input, out.Usage.Output+reply.Usage.Output
+		p.out.Steps, p.out.Text = p.out.Steps+1, reply.Text
+		p.out.Usage.add(reply.Usage)
 		if len(reply.Calls) == 0 {
-			return out, nil
+			return nil
 		}
-		out.Calls += len(reply.Calls)
-		if err := l.answer(ctx, t, specs, reply.Calls); err != nil {
-			return out, err
+		p.out.Calls += len(reply.Calls)
+		if err := l.answer(ctx, p, reply.Calls); err != nil {
+			return err
 		}
-		if out.Stopped = spent(out, t.Limits); out.Stopped != "" {
-			return out, nil
+		if p.out.Stopped = spent(p.out, p.t.Limits); p.out.Stopped != "" {
+			return nil
 		}
 	}
 }
@@ -157,15 +190,14 @@ func spent(o Outcome, l Limits) string {
 	return ""
 }
 
-func (l *Loop) add(ctx context.Context, t Turn, m session.Message) error {
-	if l.Redact != nil {
-		m.Text = l.Redact(m.Text)
-		if calls := l.Redact(string(m.Calls)); json.Valid([]byte(calls)) {
-			m.Calls = json.RawMessage(calls)
-		}
+// add keeps a message, without secrets, and returns its sequence number.
+func (l *Loop) add(ctx context.Context, t Turn, m session.Message) (int64, error) {
+	m.Text = l.clean(m.Text)
+	if calls := l.clean(string(m.Calls)); json.Valid([]byte(calls)) {
+		m.Calls = json.RawMessage(calls)
 	}
-	_, err := l.Sessions.Append(ctx, t.Session.Tenant, t.Session.Key.String(), m)
-	return err
+	kept, err := l.Sessions.Append(ctx, t.Session.Tenant, t.Session.Key.String(), m)
+	return kept.Seq, err
 }
 
 func (l *Loop) request(t Turn) invoke.Request {
@@ -173,34 +205,45 @@ func (l *Loop) request(t Turn) invoke.Request {
 }
 
 // step asks the model once and keeps its answer.
-func (l *Loop) step(ctx context.Context, t Turn, p Provider, r Request) (Reply, error) {
-	history, _, err := l.Sessions.History(ctx, t.Session.Tenant, t.Session.Key.String(), session.MaxHistory, 0)
+func (l *Loop) step(ctx context.Context, p *progress) (Reply, error) {
+	r := Request{Model: p.model, System: p.t.System, Tools: p.specs, MaxTokens: p.t.Limits.Reply, Delta: p.t.Delta, Thought: p.t.Watch.Thought}
+	var err error
+	if r.Messages, err = l.messages(ctx, p, room(r, p.t.Limits.Context)); err != nil {
+		return Reply{}, err
+	}
+	reply, err := p.provider.Complete(ctx, r)
 	if err != nil {
 		return Reply{}, err
 	}
-	r.Messages = l.messages(history, t.Limits.Context)
-	reply, err := p.Complete(ctx, r)
-	if err != nil {
-		return Reply{}, err
-	}
-	m := session.Message{Role: session.RoleAssistant, Author: t.Session.Key.Agent, Text: reply.Text}
+	m := session.Message{Role: session.RoleAssistant, Author: p.t.Session.Key.Agent, Text: reply.Text}
 	if len(reply.Calls) > 0 {
 		if m.Calls, err = json.Marshal(reply.Calls); err != nil {
 			return Reply{}, fmt.Errorf("the model's calls: %w", err)
 		}
 	}
-	return reply, l.add(ctx, t, m)
+	_, err = l.add(ctx, p.t, m)
+	return reply, err
+}
+
+// room is what a request leaves of its tokens for the history.
+func room(r Request, all int) int {
+	used := Tokens(r.System)
+	for _, t := range r.Tools {
+		used += perMessage + Tokens(t.Name) + Tokens(t.Description) + Tokens(string(t.Schema))
+	}
+	return max(all-used, all/4)
 }
 
 // answer runs the model's calls, side by side when all of them only read, and
 // keeps the answers in the order of the calls.
-func (l *Loop) answer(ctx context.Context, t Turn, specs []tool.Spec, calls []Call) error {
+func (l *Loop) answer(ctx context.Context, p *progress, calls []Call) error {
+	t := p.t
 	if t.Watch.Calls != nil {
 		t.Watch.Calls(calls)
 	}
 	answers := make([]Answer, len(calls))
 	run := func(i int) { answers[i] = l.watched(ctx, t, calls[i]) }
-	if readOnly(specs, calls) {
+	if readOnly(p.specs, calls) {
 		var wg sync.WaitGroup
 		for i := range calls {
 			wg.Go(func() { run(i) })
@@ -217,10 +260,15 @@ func (l *Loop) answer(ctx context.Context, t Turn, specs []tool.Spec, calls []Ca
 			return err
 		}
 		// Also after a cancellation: what was done is not forgotten.
-		if err := l.add(context.WithoutCancel(ctx), t, session.Message{Role: session.RoleTool, Author: a.Name, Text: a.Text, Calls: meta}); err != nil {
+		seq, err := l.add(context.WithoutCancel(ctx), t, session.Message{Role: session.RoleTool, Author: a.Name, Text: a.Text, Calls: meta})
+		if err != nil {
 			return err
 		}
+		if len(a.Images) > 0 {
+			p.images[seq] = a.Images
+		}
 	}
+	p.trimImages()
 	return ctx.Err()
 }
 
@@ -251,6 +299,9 @@ func (l *Loop) watched(ctx context.Context, t Turn, c Call) Answer {
 // call takes one call through the corridor. A model gets to know that a tool
 // is not available, never why.
 func (l *Loop) call(ctx context.Context, t Turn, c Call) Answer {
+	if ctx.Err() != nil {
+		return Answer{ID: c.ID, Name: c.Name, Text: "the turn was cancelled", Error: true}
+	}
 	req := l.request(t)
 	req.Tool, req.Args = c.Name, c.Args
 	if len(req.Args) == 0 || !json.Valid(req.Args) {
@@ -262,11 +313,7 @@ func (l *Loop) call(ctx context.Context, t Turn, c Call) Answer {
 	}
 	a := Answer{ID: c.ID, Name: c.Name}
 	for _, b := range resp.Result.Content {
-		if b.Type == "text" {
-			a.Text += b.Text
-		} else {
-			a.Text += "[" + b.Type + " " + b.MimeType + "]"
-		}
+		a.block(b, !t.NoImages)
 	}
 	return a
 }

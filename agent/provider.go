@@ -24,6 +24,8 @@ type Answer struct {
 	Name  string `json:"name"`
 	Text  string `json:"-"`
 	Error bool   `json:"error,omitempty"`
+	// Images are shown to the model during the turn and not kept.
+	Images []Image `json:"-"`
 }
 
 // Msg is one message as a model sees it. Answers follow the assistant message
@@ -61,6 +63,8 @@ type Usage struct {
 	Input  int64 `json:"input"`
 	Output int64 `json:"output"`
 }
+
+func (u *Usage) add(more Usage) { u.Input, u.Output = u.Input+more.Input, u.Output+more.Output }
 
 // Provider speaks one vendor's wire protocol. Complete retries what is worth
 // retrying and ends with ctx; its errors hold no key.

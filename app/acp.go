@@ -135,7 +135,7 @@ func (b acpBackend) Prompt(ctx context.Context, c gateway.Caller, p acpapi.Promp
 	if err != nil && ctx.Err() == nil {
 		a.log.Warn("turn failed", "session", p.Session, "err", err)
 		err = &acpapi.Refusal{Message: "the model could not be asked"}
-		if _, _, why := a.provider(a.model(s.Key.Agent)); errors.Is(why, agent.ErrNoModel) {
+		if _, _, why := a.provider(s.Key.Agent, a.model(s.Key.Agent)); errors.Is(why, agent.ErrNoModel) {
 			err = &acpapi.Refusal{Message: agent.ErrNoModel.Error()}
 		}
 	}

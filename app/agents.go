@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (a *App) openAgents(ctx context.Context) error {
 	if err := a.sessions.AbandonRuns(ctx); err != nil {
 		return err
 	}
-	a.loop = &agent.Loop{Corridor: a.runner, Sessions: a.sessions, Provider: a.provider, Seal: a.sealLabelled, Redact: a.redactor.String}
+	a.loop = &agent.Loop{Corridor: a.runner, Sessions: a.sessions, Provider: a.provider, Configured: a.configured, Seal: a.sealLabelled, Redact: a.redactor.String}
 	a.subagents = subagents.New(subagents.Deps{
 		Loop: a.loop, Sessions: a.sessions, Facts: a.runner.Facts,
 		Policy:    func() *toolpolicy.Engine { return a.live.Load().engine },
@@ -43,21 +44,39 @@ func (a *App) endTurns(ctx context.Context) error {
 	return errors.Join(a.acp.Close(ctx), a.runs.Close(ctx))
 }
 
+// configured fills in what an agent's configuration says of a turn of its own.
+func (a *App) configured(t agent.Turn) agent.Turn {
+	c, _ := a.live.Load().loaded.Agent(t.Session.Key.Agent)
+	if t.Model == "" {
+		t.Model = c.Model
+	}
+	if t.System == "" {
+		t.System = system
+	}
+	t.Limits.Context = c.Context.Tokens
+	t.Summarize, t.NoImages = c.Context.Summarize == "on", c.Context.Images == "off"
+	return t
+}
+
 // model is the model of an agent's turns.
 func (a *App) model(id string) string {
 	c, _ := a.live.Load().loaded.Agent(id)
 	return c.Model
 }
 
-// provider finds who serves "provider/model".
-func (a *App) provider(model string) (agent.Provider, string, error) {
+// provider finds who serves "provider/model" for an agent.
+func (a *App) provider(id, model string) (agent.Provider, string, error) {
 	name, rest, ok := strings.Cut(model, "/")
 	if !ok {
 		return nil, "", agent.ErrNoModel
 	}
-	p, ok := a.live.Load().loaded.Models.Providers[name]
+	l := a.live.Load().loaded
+	p, ok := l.Models.Providers[name]
 	if !ok {
 		return nil, "", fmt.Errorf("models.providers has no %q", name)
+	}
+	if c, known := l.Agent(id); !known || c.Secrets != nil && !slices.Contains(c.Secrets, name) {
+		return nil, "", &subagents.Refusal{Message: fmt.Sprintf("agent %q may not use the model provider %q", id, name)}
 	}
 	key := a.secret(keyModel(name))
 	if key.IsZero() && !p.APIKey.IsZero() {
@@ -130,7 +149,7 @@ func (s sessionAgents) Send(ctx context.Context, c *tool.Call, to session.Sessio
 
 // Spawn starts a sub-agent.
 func (s sessionAgents) Spawn(ctx context.Context, caller gateway.Caller, surface toolpolicy.Surface, parent string, t sessions.Task) (session.Run, error) {
-	if _, _, err := s.app.provider(orModel(t.Model, s.app.model(agentOf(parent)))); err != nil {
+	if _, _, err := s.app.provider(agentOf(parent), orModel(t.Model, s.app.model(agentOf(parent)))); err != nil {
 		return session.Run{}, toolError(err)
 	}
 	run, err := s.app.subagents.Spawn(ctx, caller, surface, parent, subagents.Task{

@@ -13,6 +13,7 @@ import (
 	"github.com/chitin-sh/chitin/external"
 	"github.com/chitin-sh/chitin/external/mailtext"
 	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/invoke"
 	"github.com/chitin-sh/chitin/journal"
 	"github.com/chitin-sh/chitin/secrets"
 	"github.com/chitin-sh/chitin/server/hooks"
@@ -57,7 +58,7 @@ func (t hookTarget) Agent(ctx context.Context, c gateway.Caller, m hooks.Agent) 
 	if err != nil {
 		return nil, err
 	}
-	turn := agent.Turn{Caller: c.Narrow(gateway.ScopeRead|gateway.ScopeWrite, false), Surface: toolpolicy.SurfaceHook, Session: s, Input: a.redactor.String(m.Message), Label: hookLabel, Model: a.model(s.Key.Agent), System: system}
+	turn := agent.Turn{Caller: c.Narrow(gateway.ScopeRead|gateway.ScopeWrite, false), Surface: toolpolicy.SurfaceHook, Session: s, Input: a.redactor.String(m.Message), Label: hookLabel, Model: a.model(s.Key.Agent), System: system, Origin: origin(c, m)}
 	out := map[string]any{"sessionKey": s.Key.String()}
 	if !m.Wait {
 		out["runId"], err = a.runs.start(ctx, "hook", turn)
@@ -69,6 +70,16 @@ func (t hookTarget) Agent(ctx context.Context, c gateway.Caller, m hooks.Agent) 
 	}
 	out["reply"] = a.redactor.String(res.Text)
 	return out, nil
+}
+
+// origin is what the policy may know of a webhook: the credential that sent it,
+// and what its body claims, which can only add limits.
+func origin(c gateway.Caller, m hooks.Agent) invoke.Origin {
+	o := invoke.Origin{Sender: "id:" + c.ID(), Group: m.Channel}
+	if m.Name != "" {
+		o.SenderNames = []string{"name:" + m.Name}
+	}
+	return o
 }
 
 // mailLabel marks what came by mail.

@@ -85,3 +85,5 @@ func TestStopEndsHookTurns(t *testing.T) {
 		t.Errorf("run = %+v, %v", r, err)
 	}
 }
+
+func pause() { time.Sleep(10 * time.Millisecond) }

@@ -28,7 +28,7 @@ func ExtraRoutes() []gateway.Route {
 // extraRoutes are the routes of agent turns and content.
 func (a *App) extraRoutes() []httpapi.Extra {
 	post := []string{http.MethodPost}
-	return append(append(append(a.contentRoutes(), a.acpRoutes()...), a.serverRoutes()...), []httpapi.Extra{
+	return append(append(append(append(a.contentRoutes(), a.acpRoutes()...), a.serverRoutes()...), a.resourceRoutes()...), []httpapi.Extra{
 		{Route: gateway.Route{Path: "/v1/chat/completions", Methods: post, Scope: gateway.ScopeWrite, About: "One turn of an agent, in the chat-completions protocol."}, Handler: agentapi.Chat(a.turn)},
 		{Route: gateway.Route{Path: "/v1/responses", Methods: post, Scope: gateway.ScopeWrite, About: "One turn of an agent, in the responses protocol."}, Handler: agentapi.Responses(a.turn)},
 	}...)

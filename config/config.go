@@ -50,6 +50,29 @@ type Agent struct {
 	Model     string                 `yaml:"model,omitempty" doc:"Model of agent turns, as provider/model."`
 	Sandbox   sandbox.Config         `yaml:"sandbox,omitempty" doc:"Where the agent's tools run."`
 	Tools     toolpolicy.AgentConfig `yaml:"tools,omitempty" doc:"Tools of this agent, within those allowed globally."`
+	Secrets   []string               `yaml:"secrets,omitempty" doc:"Names of models.providers whose keys the agent's turns may use. Absent means all; an empty list means none."`
+	Context   AgentContext           `yaml:"context,omitempty" doc:"What a model gets of a session."`
+}
+
+// AgentContext bounds what a model gets of a session.
+type AgentContext struct {
+	Tokens    int    `yaml:"tokens,omitempty" default:"100000" doc:"Most tokens of one request, as estimated. What does not fit is compacted: old results become stubs first."`
+	Summarize string `yaml:"summarize,omitempty" enum:"off,on" default:"off" doc:"on lets the agent's model summarize what still does not fit; off leaves it out with a notice. A summary carries the session's label."`
+	Images    string `yaml:"images,omitempty" enum:"on,off" default:"on" doc:"Whether images that tools show are handed to the model; off for models that take none."`
+}
+
+// over fills what is absent from the defaults.
+func (c AgentContext) over(def AgentContext) AgentContext {
+	if c.Tokens == 0 {
+		c.Tokens = def.Tokens
+	}
+	if c.Summarize == "" {
+		c.Summarize = def.Summarize
+	}
+	if c.Images == "" {
+		c.Images = def.Images
+	}
+	return c
 }
 
 // Models is the key "models".
@@ -114,6 +137,10 @@ func (c *Config) Agent(id string) (a Agent, ok bool) {
 	if a.Model == "" {
 		a.Model = c.Agents.Defaults.Model
 	}
+	if a.Secrets == nil {
+		a.Secrets = c.Agents.Defaults.Secrets
+	}
+	a.Context = a.Context.over(c.Agents.Defaults.Context)
 	return a, true
 }
 

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -133,6 +135,7 @@ func (l *Loaded) check() []yamlconf.Issue {
 			marked = id
 		}
 	}
+	add("agents", l.agentSecrets())
 	add("external", l.External.Validate())
 	for name, p := range l.Models.Providers {
 		add("models.providers."+name, p.validate())
@@ -143,7 +146,30 @@ func (l *Loaded) check() []yamlconf.Issue {
 	return out
 }
 
+// agentSecrets finds names of providers that nobody configured.
+func (l *Loaded) agentSecrets() []problem.Problem {
+	var out []problem.Problem
+	check := func(at string, names []string) {
+		for _, n := range names {
+			if _, ok := l.Models.Providers[n]; !ok {
+				out = append(out, problem.Problem{Path: at + ".secrets", Message: fmt.Sprintf("models.providers has no %q", n), Hint: "name one of models.providers"})
+			}
+		}
+	}
+	check("defaults", l.Agents.Defaults.Secrets)
+	for _, id := range slices.Sorted(maps.Keys(l.Agents.Entries)) {
+		check("entries."+id, l.Agents.Entries[id].Secrets)
+	}
+	return out
+}
+
+// minContext is the least that a turn can work with, in tokens.
+const minContext = 2000
+
 func (a Agent) validate() []problem.Problem {
+	if n := a.Context.Tokens; n != 0 && n < minContext {
+		return []problem.Problem{{Path: "context.tokens", Message: "is too little for a turn", Hint: fmt.Sprintf("write at least %d, or remove the key", minContext)}}
+	}
 	if a.Workspace != "" && (!filepath.IsAbs(a.Workspace) || filepath.Clean(a.Workspace) != a.Workspace) {
 		return []problem.Problem{{Path: "workspace", Message: "is not an absolute, clean path", Hint: "write it from / without .. or a slash at the end"}}
 	}

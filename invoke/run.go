@@ -98,6 +98,7 @@ func (c *call) resolve(ctx context.Context) error {
 		Key: key.String(), Agent: key.Agent, Tenant: c.req.Caller.Tenant(), Sandboxed: boxed, ReadOnly: readOnly,
 		Depth: c.session.Depth, Label: c.session.Label, Inherited: inherited(c.session.Inherited),
 	}
+	from(ctx, &c.facts)
 	c.query = toolpolicy.Query{Tool: name, Args: c.req.Args, Surface: c.req.Surface, Session: &c.facts}
 	return nil
 }

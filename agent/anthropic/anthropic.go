@@ -3,6 +3,7 @@ package anthropic
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
@@ -94,7 +95,12 @@ func params(r agent.Request) anthropic.MessageNewParams {
 func content(m agent.Msg) []anthropic.ContentBlockParamUnion {
 	var out []anthropic.ContentBlockParamUnion
 	for _, a := range m.Answers {
-		out = append(out, anthropic.NewToolResultBlock(a.ID, a.Text, a.Error))
+		block := anthropic.NewToolResultBlock(a.ID, a.Text, a.Error)
+		for _, i := range a.Images {
+			img := anthropic.NewImageBlockBase64(i.MimeType, base64.StdEncoding.EncodeToString(i.Data))
+			block.OfToolResult.Content = append(block.OfToolResult.Content, anthropic.ToolResultBlockParamContentUnion{OfImage: img.OfImage})
+		}
+		out = append(out, block)
 	}
 	if m.Text != "" {
 		out = append(out, anthropic.NewTextBlock(m.Text))

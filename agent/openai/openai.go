@@ -3,6 +3,7 @@ package openai
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,10 +88,29 @@ func params(r agent.Request) openai.ChatCompletionNewParams {
 	return p
 }
 
+// images are the images of an answer with a word about where they come from.
+func images(a agent.Answer) []openai.ChatCompletionContentPartUnionParam {
+	if len(a.Images) == 0 {
+		return nil
+	}
+	out := []openai.ChatCompletionContentPartUnionParam{openai.TextContentPart("[shown by the call " + a.ID + " of " + a.Name + "]")}
+	for _, i := range a.Images {
+		out = append(out, openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{
+			URL: "data:" + i.MimeType + ";base64," + base64.StdEncoding.EncodeToString(i.Data),
+		}))
+	}
+	return out
+}
+
 func messages(m agent.Msg) []openai.ChatCompletionMessageParamUnion {
 	var out []openai.ChatCompletionMessageParamUnion
+	var shown []openai.ChatCompletionContentPartUnionParam
 	for _, a := range m.Answers {
 		out = append(out, openai.ToolMessage(a.Text, a.ID))
+		shown = append(shown, images(a)...)
+	}
+	if len(shown) > 0 { // a tool's message holds text alone
+		out = append(out, openai.UserMessage(shown))
 	}
 	switch {
 	case m.Role != "assistant" && m.Text != "":
