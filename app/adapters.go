@@ -33,19 +33,32 @@ type places struct {
 	made  *recent
 }
 
-// recent remembers for a second which folders are there: calls come faster
-// than folders go.
-type recent struct{ at sync.Map } // path → time.Time
+// recent remembers for a second where an agent's workspace is and that it is
+// there: calls come faster than folders go.
+type recent struct{ workspaces sync.Map } // workspaceOf → seen
 
-func (r *recent) mkdirAll(dir string) error {
-	if at, ok := r.at.Load(dir); ok && time.Since(at.(time.Time)) < time.Second {
-		return nil
+type (
+	workspaceOf struct{ tenant, agent string }
+	seen        struct {
+		dir string
+		at  time.Time
 	}
-	if err := securefile.MkdirAll(dir); err != nil {
-		return err
+)
+
+// workspace is an agent's workspace, made if it is ours to make.
+func (p places) workspace(tenant, agent string) (string, error) {
+	k := workspaceOf{tenant, agent}
+	if s, ok := p.made.workspaces.Load(k); ok && time.Since(s.(seen).at) < time.Second {
+		return s.(seen).dir, nil
 	}
-	r.at.Store(dir, time.Now())
-	return nil
+	dir := p.app.workspace(tenant, agent)
+	if strings.HasPrefix(dir, filepath.Join(p.app.opts.StateDir, "workspaces")+string(filepath.Separator)) {
+		if err := securefile.MkdirAll(dir); err != nil {
+			return "", err
+		}
+	} // a configured one has to be there
+	p.made.workspaces.Store(k, seen{dir, time.Now()})
+	return dir, nil
 }
 
 // Facts says how a session's tools would run.
@@ -56,12 +69,9 @@ func (p places) Facts(agent string, main bool) (sandboxed, readOnly bool) {
 
 // Choose finds the place of one granted call.
 func (p places) Choose(ctx context.Context, g toolpolicy.Grant, s session.Session, needBox bool) (sandbox.Place, error) {
-	dir := p.app.workspace(s.Tenant, s.Key.Agent)
-	if strings.HasPrefix(dir, filepath.Join(p.app.opts.StateDir, "workspaces")+string(filepath.Separator)) {
-		// Ours to make; a configured one has to be there.
-		if err := p.made.mkdirAll(dir); err != nil {
-			return sandbox.Place{}, err
-		}
+	dir, err := p.workspace(s.Tenant, s.Key.Agent)
+	if err != nil {
+		return sandbox.Place{}, err
 	}
 	return p.boxes.Choose(ctx, g, sandbox.SessionRef{
 		Key: s.Key.String(), Agent: s.Key.Agent, Tenant: s.Tenant, Main: s.Key.Main(), WorkspaceDir: dir,
@@ -80,17 +90,25 @@ func (s sealer) Seal(source, text string) (wrapped, label string, flagged []stri
 	return sealed.Text(), sealed.Label().String(), flagged
 }
 
-// agents knows the configured agents.
-type agents struct{ *config.Loaded }
+// agents knows the configured agents of one configuration.
+type agents struct {
+	byDefault string
+	known     map[string]bool
+}
+
+func newAgents(l *config.Loaded) agents {
+	a := agents{byDefault: l.DefaultAgent(), known: map[string]bool{}}
+	for _, id := range l.AgentIDs() {
+		a.known[id] = true
+	}
+	return a
+}
 
 // Default is the agent of calls that name none.
-func (a agents) Default() string { return a.DefaultAgent() }
+func (a agents) Default() string { return a.byDefault }
 
 // Known reports whether an agent may be named.
-func (a agents) Known(id string) bool {
-	_, ok := a.Agent(id)
-	return ok
-}
+func (a agents) Known(id string) bool { return a.known[id] }
 
 // refused records refusals at the gate, folded so that a flood stays a line.
 func (a *App) refused(e gateway.RefusalEvent) {

@@ -74,7 +74,7 @@ func (a *App) deps(r *rooms, once *invoke.Once) invoke.Deps {
 	return invoke.Deps{
 		Tools: a.tools, Mounts: a.servers, Policy: policy{r.engine}, Places: places{a.boxes, a, new(recent)}, Approvals: a.approvals,
 		Sealer: sealer{r.loaded.External}, Redactor: a.redactor, Sessions: a.sessions, Journal: a.journal,
-		Agents: agents{r.loaded}, Once: once, Log: a.log,
+		Agents: newAgents(r.loaded), Once: once, Log: a.log,
 	}
 }
 

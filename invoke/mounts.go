@@ -60,7 +60,17 @@ func (c *call) validate() error {
 			}
 		}
 	}
-	return c.Tools.Validate(c.query.Tool, c.req.Args)
+	if string(c.req.Args) != "{}" {
+		return c.Tools.Validate(c.query.Tool, c.req.Args)
+	}
+	if _, ok := c.argless.Load(c.query.Tool); ok {
+		return nil
+	}
+	err := c.Tools.Validate(c.query.Tool, c.req.Args)
+	if _, own := c.tool.(tool.ArgChecker); err == nil && !own {
+		c.argless.Store(c.query.Tool, true) // schemas do not change
+	}
+	return err
 }
 
 // sealError wraps an error whose words came from outside, and labels the

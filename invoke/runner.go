@@ -3,6 +3,7 @@ package invoke
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -89,6 +90,7 @@ type Deps struct {
 	Once      *Once // idempotency; may be nil
 	Log       *slog.Logger
 	Limits    Limits
+	argless   *sync.Map // tools whose schema takes no arguments at all
 }
 
 // Limits bound one gateway's work.
@@ -127,6 +129,7 @@ func (r *Runner) Swap(deps Deps) {
 	if l.Output <= 0 {
 		l.Output = DefaultLimits.Output
 	}
+	deps.argless = new(sync.Map)
 	r.deps.Store(&deps)
 }
 

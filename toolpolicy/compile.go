@@ -67,7 +67,7 @@ type Engine struct {
 	workdir  string
 	now      func() time.Time
 	off      mutate.Guards
-	whys     sync.Map // fixedKey → fixedWhy, filled by refusals
+	whys     sync.Map // whyKey → knownWhy, filled by refusals
 }
 
 // agentTable is the policy of one agent: every layer that depends on the

@@ -42,7 +42,16 @@ func (e *Engine) describe(l layer, v Verdict, st *state) (layer, because) {
 		return l, e.whySubagent(st)
 	case layerInherited:
 		return l, e.whyInherited(st)
-	case layerSurface, layerOwner, layerGateway:
+	case layerGateway:
+		return e.known(whyKey{layer: l, tool: st.tool}, func() (layer, because) {
+			return l, e.whyList(newLayerSet(l, e.gateway), st)
+		})
+	case layerSurface:
+		if v == Deny && st.floored() {
+			return e.known(whyKey{layer: l, tool: st.tool, surface: st.q.Surface}, func() (layer, because) { return l, whyFloor(st) })
+		}
+		return l, e.whySurface(l, v, st)
+	case layerOwner:
 		return l, e.whySurface(l, v, st)
 	case layerHost, layerElevated, layerExec:
 		return l, e.whyHost(l, v, st)
@@ -54,33 +63,42 @@ func (e *Engine) describe(l layer, v Verdict, st *state) (layer, because) {
 	return l, because{}
 }
 
-// fixedKey is what a refusal by the layers of an agent alone depends on.
-type fixedKey struct {
-	table *agentTable
-	tool  int32
+// whyKey is what a refusal by a layer of the configuration alone depends on.
+type whyKey struct {
+	layer   layer
+	table   *agentTable
+	surface Surface
+	tool    int32
 }
 
-type fixedWhy struct {
+type knownWhy struct {
 	layer layer
 	why   because
 }
 
-// whyFixed says which of an agent's own layers refuses the tool. The answer
-// holds as long as the configuration: lists of thousands are searched once.
-func (e *Engine) whyFixed(st *state) (layer, because) {
-	k := fixedKey{st.table, st.tool}
+// known finds out why once: the answer holds as long as the configuration, and
+// lists may have thousands of entries. Only layers whose answer depends on
+// nothing else come here.
+func (e *Engine) known(k whyKey, find func() (layer, because)) (layer, because) {
 	if w, ok := e.whys.Load(k); ok {
-		w := w.(fixedWhy)
+		w := w.(knownWhy)
 		return w.layer, w.why
 	}
-	for _, s := range st.table.fixed {
-		if !s.pass.has(st.tool) {
-			w := fixedWhy{s.layer, e.whyList(s, st)}
-			e.whys.Store(k, w)
-			return w.layer, w.why
+	l, b := find()
+	e.whys.Store(k, knownWhy{l, b})
+	return l, b
+}
+
+// whyFixed says which of an agent's own layers refuses the tool.
+func (e *Engine) whyFixed(st *state) (layer, because) {
+	return e.known(whyKey{layer: layerProfile, table: st.table, tool: st.tool}, func() (layer, because) {
+		for _, s := range st.table.fixed {
+			if !s.pass.has(st.tool) {
+				return s.layer, e.whyList(s, st)
+			}
 		}
-	}
-	return layerProfile, because{}
+		return layerProfile, because{}
+	})
 }
 
 func (e *Engine) whyName(st *state) because {
@@ -180,27 +198,35 @@ func (e *Engine) whyInherited(st *state) because {
 		flip: "allow it for the parent session"}
 }
 
+// floored reports whether the tool is below the floor of a surface that
+// programs use.
+func (st *state) floored() bool {
+	return st.traits&traitHTTPFloor != 0 && (st.q.Surface == SurfaceHTTP || st.q.Surface == SurfaceMCP)
+}
+
+func whyFloor(st *state) because {
+	b := because{rule: "built in", key: "gateway.tools.allow", reason: "it is denied over " + string(st.q.Surface)}
+	switch {
+	case slices.ContainsFunc(namesOf(st.name), func(n string) bool { return slices.Contains(neverHTTP, n) }):
+		b.key, b.flip = "", "none: use another surface"
+	case st.traits&traitReopened != 0:
+		b.reason += " for everybody but owners"
+		b.flip = "call it as an owner"
+	default:
+		b.flip = "add " + quote(st.name) + " to gateway.tools.allow and call it as an owner"
+	}
+	return b
+}
+
 func (e *Engine) whySurface(l layer, v Verdict, st *state) because {
 	b := because{rule: "built in"}
 	switch {
 	case l == layerOwner:
 		b.reason, b.flip = "only an owner uses it", "call it with an owner's credential that holds operator.admin"
-	case l == layerGateway:
-		return e.whyList(newLayerSet(l, e.gateway), st)
 	case v == Ask && (st.q.Surface == SurfaceACP || st.traits&traitModelAsk == 0):
 		b.reason, b.flip = "over ACP it needs a human's yes", "approve it: chitin approvals list"
 	case v == Ask:
 		b.reason, b.flip = "a model that reconfigures chitin needs a human's yes", "approve it: chitin approvals list"
-	case st.traits&traitHTTPFloor != 0 && (st.q.Surface == SurfaceHTTP || st.q.Surface == SurfaceMCP):
-		b.key = "gateway.tools.allow"
-		b.reason = "it is denied over " + string(st.q.Surface)
-		b.flip = "add " + quote(st.name) + " to gateway.tools.allow and call it as an owner"
-		if slices.ContainsFunc(namesOf(st.name), func(n string) bool { return slices.Contains(neverHTTP, n) }) {
-			b.key, b.flip = "", "none: use another surface"
-		} else if st.traits&traitReopened != 0 {
-			b.reason += " for everybody but owners"
-			b.flip = "call it as an owner"
-		}
 	case background(st.q.Surface):
 		b.reason, b.flip = "runs that nobody watches never use it", "none: call it from a watched session"
 	case st.s.Label != "":

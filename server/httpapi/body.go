@@ -25,6 +25,7 @@ func (c *call) readBody() ([]byte, bool) {
 	_ = rc.SetReadDeadline(time.Time{})
 	switch {
 	case err == nil:
+		_ = c.r.Body.Close() // all of it is here: net/http need not look for more
 		return body, true
 	case errors.Is(err, errTooLarge):
 		c.tooLarge()
