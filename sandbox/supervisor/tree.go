@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"strconv"
 	"syscall"
@@ -11,52 +12,45 @@ import (
 
 // killTree kills the process, its group and session, and every descendant
 // that left them. It looks before it kills, because orphans forget whose they
-// were, and looks again for what was forked meanwhile.
+// were, and looks again for what those outside the group forked meanwhile; the
+// group itself dies at once.
 func killTree(pid int) {
-	victims := descendants(pid)
+	victims, apart := descendants(map[int]bool{pid: true}, pid)
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	for range 4 {
-		n := 0
 		for v := range victims {
-			if v != pid && syscall.Kill(v, syscall.SIGKILL) == nil {
-				n++
+			if v != pid {
+				_ = syscall.Kill(v, syscall.SIGKILL)
 			}
 		}
-		if n == 0 {
+		if !apart {
 			return
 		}
-		again := map[int]bool{}
-		for v := range victims {
-			for d := range descendants(v) {
-				if !victims[d] {
-					again[d] = true
-				}
-			}
-		}
-		if len(again) == 0 {
-			return
-		}
-		victims = again
+		all, _ := descendants(victims, pid)
+		apart = len(all) > len(victims)
+		victims = all
 	}
 }
 
 type node struct{ pid, ppid, pgrp, session int }
 
-// descendants finds whatever belongs to root by parentage, group or session.
-func descendants(root int) map[int]bool {
+// descendants adds to roots whatever belongs to one of them by parentage, group
+// or session. apart says that one of them is not in the group.
+func descendants(roots map[int]bool, group int) (in map[int]bool, apart bool) {
 	all := processes()
-	in := map[int]bool{root: true}
+	in = maps.Clone(roots)
 	for grew := true; grew; {
 		grew = false
 		for _, n := range all {
-			if n.pid != 1 && !in[n.pid] && (in[n.ppid] || n.pgrp == root || n.session == root) {
+			if n.pid != 1 && !in[n.pid] && (in[n.ppid] || roots[n.pgrp] || roots[n.session]) {
 				in[n.pid] = true
 				grew = true
+				apart = apart || n.pgrp != group
 			}
 		}
 	}
-	return in
+	return in, apart
 }
 
 func processes() []node {

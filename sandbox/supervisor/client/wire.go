@@ -150,31 +150,44 @@ func newOutput(p *proc, t proto.Type, to io.Writer, f *os.File) *output {
 	return o
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+// What is read at a time: little from most streams, much from those that fill
+// their pipe, which then is enlarged.
+const (
+	smallRead = 32 << 10
+	largeRead = 256 << 10
+	largePipe = 1 << 20
+)
+
+var (
+	smallBuffers = sync.Pool{New: func() any { b := make([]byte, smallRead); return &b }}
+	largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeRead); return &b }}
+)
 
 func (o *output) run() {
 	if o.file == nil {
 		o.runFrames()
 		return
 	}
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	b := *buf
+	pool := &smallBuffers
+	buf := pool.Get().(*[]byte)
 	for full := 0; ; {
-		n, err := o.file.Read(b)
+		n, err := o.file.Read(*buf)
 		if n > 0 {
-			o.put(b[:n])
-		}
-		if n == len(b) {
-			if full++; full == 4 { // a stream that fills its pipe gets a larger one
-				o.enlarge()
-				b = make([]byte, 256<<10)
-			}
+			o.put((*buf)[:n])
 		}
 		if err != nil {
 			break
 		}
+		if n == smallRead && pool == &smallBuffers {
+			if full++; full == 2 {
+				pool.Put(buf)
+				pool = &largeBuffers
+				buf = pool.Get().(*[]byte)
+				o.enlarge()
+			}
+		}
 	}
+	pool.Put(buf)
 	o.p.c.mu.Lock()
 	delete(o.p.c.bg, o.file)
 	o.p.c.mu.Unlock()
@@ -209,7 +222,7 @@ func (o *output) enlarge() {
 	if err != nil {
 		return
 	}
-	_ = rc.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, 1<<20) })
+	_ = rc.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, largePipe) })
 }
 
 // push takes a frame's bytes; more than the window allows is a violation.
