@@ -34,6 +34,7 @@ type Server struct {
 
 	URL          string                   `yaml:"url,omitempty" doc:"Endpoint of an http or sse server."`
 	Headers      map[string]secrets.Field `yaml:"headers,omitempty" doc:"Headers of every request to it: texts or references to secrets."`
+	OAuth        OAuth                    `yaml:"oauth,omitempty" doc:"Logs in at the server's authorization server with the client credentials grant."`
 	AllowPrivate bool                     `yaml:"allowPrivate,omitempty" doc:"Lets url lead to the loopback or a private network."`
 
 	Tools          Tools    `yaml:"tools,omitempty" doc:"Which of the server's tools exist here at all. The policy under tools decides about those."`
@@ -44,6 +45,12 @@ type Server struct {
 	StartTimeoutMs int      `yaml:"startTimeoutMs,omitempty" default:"60000" doc:"How long the server may take to start and list its tools, in milliseconds."`
 	MaxResultBytes int      `yaml:"maxResultBytes,omitempty" default:"1048576" doc:"Most that one result may hold; the rest is cut."`
 	IdleMinutes    *int     `yaml:"idleMinutes,omitempty" default:"60" doc:"Minutes without a call after which the server is stopped until the next one; 0 never."`
+}
+
+// OAuth is a client that is registered at a server's authorization server.
+type OAuth struct {
+	ClientID     string        `yaml:"clientId,omitempty" doc:"Its id there."`
+	ClientSecret secrets.Field `yaml:"clientSecret,omitempty" doc:"Its secret, as a reference."`
 }
 
 // Tools filters a server's tools by their own names, * standing for any part.

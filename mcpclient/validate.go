@@ -97,8 +97,8 @@ func (v *checker) stdio(s Server) {
 	if s.Command == "" || strings.ContainsAny(s.Command, "\x00\n") {
 		v.bad("command", "a stdio server needs a command", "name the program, and its arguments in args")
 	}
-	if s.URL != "" || len(s.Headers) > 0 || s.AllowPrivate {
-		v.bad("url", "a stdio server has no url, headers or allowPrivate", "keep either command or url")
+	if s.URL != "" || len(s.Headers) > 0 || s.AllowPrivate || s.OAuth != (OAuth{}) {
+		v.bad("url", "a stdio server has no url, headers, oauth or allowPrivate", "keep either command or url")
 	}
 	if s.Cwd != "" && (!path.IsAbs(s.Cwd) || path.Clean(s.Cwd) != s.Cwd) {
 		v.bad("cwd", "is not an absolute, clean path inside the sandbox", "write it from / without ..")
@@ -152,6 +152,12 @@ func (v *checker) remote(s Server) {
 	}
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil && (a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()) && !s.AllowPrivate || u.Hostname() == "localhost" && !s.AllowPrivate {
 		v.bad("url", "leads to this machine or a private network", "write allowPrivate: true if it is meant to")
+	}
+	if (s.OAuth.ClientID == "") != s.OAuth.ClientSecret.IsZero() {
+		v.bad("oauth", "needs clientId and clientSecret", "write both, the secret as a reference")
+	}
+	if s.OAuth.ClientID != "" && s.Kind() == SSE {
+		v.bad("oauth", "is spoken over streamable HTTP only", "use transport http, or a header")
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		v.header(name, s.Headers[name])
@@ -209,11 +215,13 @@ func (c Config) Needs() []Need {
 		}
 		add("env", s.Env)
 		add("headers", s.Headers)
+		add("oauth", map[string]secrets.Field{"clientSecret": s.OAuth.ClientSecret})
 	}
 	return out
 }
 
-// SecretPath is where a field is in the configuration; kind is env or headers.
+// SecretPath is where a field is in the configuration; kind is env, headers or
+// oauth.
 func SecretPath(server, kind, key string) string {
 	return "mcp.servers." + server + "." + kind + "." + key
 }

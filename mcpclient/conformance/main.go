@@ -18,7 +18,6 @@ import (
 	"github.com/chitin-sh/chitin/mcpclient"
 	"github.com/chitin-sh/chitin/mcpclient/link"
 	"github.com/modelcontextprotocol/go-sdk/auth"
-	"github.com/modelcontextprotocol/go-sdk/auth/extauth"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
@@ -97,19 +96,19 @@ func logIn(scenario, about string) (auth.OAuthHandler, error) {
 			return nil, fmt.Errorf("MCP_CONFORMANCE_CONTEXT: %w", err)
 		}
 	}
+	if strings.HasPrefix(scenario, "auth/client-credentials") {
+		if g.Secret == "" {
+			return nil, errors.New("only client credentials with a secret are spoken")
+		}
+		return link.Login(mcpclient.Server{AllowPrivate: true, OAuth: mcpclient.OAuth{ClientID: g.ID}}, g.Secret)
+	}
 	var known *oauthex.ClientCredentials
 	if g.ID != "" && g.Secret != "" {
 		known = &oauthex.ClientCredentials{ClientID: g.ID, ClientSecretAuth: &oauthex.ClientSecretAuth{ClientSecret: g.Secret}}
 	}
-	if strings.HasPrefix(scenario, "auth/client-credentials") {
-		if known == nil {
-			return nil, errors.New("only client credentials with a secret are spoken")
-		}
-		return extauth.NewClientCredentialsHandler(&extauth.ClientCredentialsHandlerConfig{Credentials: known})
-	}
 	const back = "http://localhost:3000/callback"
 	return auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
-		RedirectURL: back, AuthorizationCodeFetcher: browse, PreregisteredClient: known,
+		RedirectURL: back, AuthorizationCodeFetcher: browse, PreregisteredClient: known, Client: link.LoginClient(true),
 		ClientIDMetadataDocumentConfig:  &auth.ClientIDMetadataDocumentConfig{URL: "https://conformance-test.local/client-metadata.json"},
 		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{RedirectURIs: []string{back}}},
 	})

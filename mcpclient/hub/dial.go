@@ -25,7 +25,15 @@ func (u *unit) dial(ctx context.Context) (connection, func() string, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if o.Transport, o.Stop, err = link.Remote(u.cfg, headers, nil); err != nil {
+		secret, err := u.resolve("oauth", map[string]secrets.Field{"clientSecret": u.cfg.OAuth.ClientSecret})
+		if err != nil {
+			return nil, nil, err
+		}
+		login, err := link.Login(u.cfg, secret["clientSecret"])
+		if err != nil {
+			return nil, nil, err
+		}
+		if o.Transport, o.Stop, err = link.Remote(u.cfg, headers, login); err != nil {
 			return nil, nil, err
 		}
 		l, err := link.Dial(ctx, o)

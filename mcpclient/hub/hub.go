@@ -184,11 +184,11 @@ func (h *Hub) fingerprint(name string, s mcpclient.Server) [32]byte {
 	return sha256.Sum256(b)
 }
 
-// values is what env and headers hold now; a reference without a value is left
+// values is what env, headers and oauth hold now; a reference without a value is left
 // out and named by missing.
 func (h *Hub) values(name string, s mcpclient.Server) map[string]string {
 	out := map[string]string{}
-	for kind, m := range map[string]map[string]secrets.Field{"env": s.Env, "headers": s.Headers} {
+	for kind, m := range map[string]map[string]secrets.Field{"env": s.Env, "headers": s.Headers, "oauth": {"clientSecret": s.OAuth.ClientSecret}} {
 		for k, f := range m {
 			if v, ok := h.value(name, kind, k, f); ok {
 				out[kind+"."+k] = v

@@ -15,7 +15,9 @@ import (
 	"code.dny.dev/ssrf"
 	"github.com/chitin-sh/chitin/mcpclient"
 	"github.com/modelcontextprotocol/go-sdk/auth"
+	"github.com/modelcontextprotocol/go-sdk/auth/extauth"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
 )
 
 // Bounds of HTTP.
@@ -45,6 +47,49 @@ func Remote(s mcpclient.Server, headers map[string]string, oauth auth.OAuthHandl
 		return &mcp.SSEClientTransport{Endpoint: s.URL, HTTPClient: client, MaxEventSize: limit}, base.CloseIdleConnections, nil
 	}
 	return &mcp.StreamableClientTransport{Endpoint: s.URL, HTTPClient: client, MaxEventSize: limit, OAuthHandler: oauth}, base.CloseIdleConnections, nil
+}
+
+// Login is how a server's demand for a token is met: with the client that is
+// registered for it, or nil. The authorization server is another origin, so it
+// has a client of its own, which follows no redirects and sends no header of
+// the server's.
+func Login(s mcpclient.Server, secret string) (auth.OAuthHandler, error) {
+	if s.OAuth.ClientID == "" {
+		return nil, nil
+	}
+	return extauth.NewClientCredentialsHandler(&extauth.ClientCredentialsHandlerConfig{
+		Credentials: &oauthex.ClientCredentials{ClientID: s.OAuth.ClientID, ClientSecretAuth: &oauthex.ClientSecretAuth{ClientSecret: secret}},
+		HTTPClient:  LoginClient(s.AllowPrivate),
+	})
+}
+
+// LoginClient talks to authorization servers.
+func LoginClient(private bool) *http.Client {
+	t := transport(private)
+	t.DisableKeepAlives = true
+	return &http.Client{
+		Timeout: 30 * time.Second, Transport: capped{t, private},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errOrigin },
+	}
+}
+
+// capped bounds every answer, and sends nothing in the clear unless it may be
+// a private network.
+type capped struct {
+	base  http.RoundTripper
+	clear bool
+}
+
+// RoundTrip sends one request.
+func (c capped) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "https" && !c.clear {
+		return nil, errors.New("the authorization server is not reached over https")
+	}
+	res, err := c.base.RoundTrip(r)
+	if err == nil {
+		res.Body = &bounded{ReadCloser: res.Body, left: 1 << 20}
+	}
+	return res, err
 }
 
 // transport connects to public addresses only, unless private ones were asked

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestConformanceClient runs the official suite, unmodified, against the client
+// that the gateway uses MCP servers with. What does not pass is listed with its
+// reason, and the suite fails when the list is longer than it has to be.
+func TestConformanceClient(t *testing.T) {
+	needNPM(t, "mcp")
+	client := filepath.Join(t.TempDir(), "client")
+	if out, err := exec.Command("go", "build", "-o", client, "../../mcpclient/conformance").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	baseline, err := filepath.Abs("../../scripts/npm/client-baseline.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, code := npm(t, 150*time.Second, nil, "conformance", "client", "--command", client, "--suite", "all", "--expected-failures", baseline, "--output-dir", t.TempDir())
+	if code == 75 {
+		t.Skip("SKIP: " + out)
+	}
+	passed := 0
+	for _, m := range scenarioLine.FindAllStringSubmatch(out, -1) {
+		t.Log(m[0])
+		if m[1] == "✓" {
+			passed++
+		}
+	}
+	if code != 0 || passed < 23 {
+		t.Errorf("%d scenarios passed, exit code %d\n%s", passed, code, out)
+	}
+}
