@@ -16,6 +16,7 @@ var (
 	ErrReadOnly    = errors.New("sandbox: workspace is read-only")
 	ErrEscapes     = errors.New("sandbox: path escapes the workspace")
 	ErrNotRegular  = errors.New("sandbox: not a regular file")
+	ErrFull        = errors.New("sandbox: no room for more files")
 	ErrGone        = errors.New("sandbox: the box is gone")
 )
 
@@ -41,7 +42,10 @@ type Exit struct {
 	TimedOut bool
 	// OOM: the box's memory limit killed a process of the command; Memory is
 	// that limit in bytes where it is known.
-	OOM      bool
+	OOM bool
+	// Stopped says why everything in the box was stopped, and the command
+	// with it; "" when it was not.
+	Stopped  string
 	Memory   int64
 	Duration time.Duration
 }

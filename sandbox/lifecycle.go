@@ -2,110 +2,10 @@ package sandbox
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
-
-// Adopt looks after what an earlier gateway left behind: boxes that still
-// live are taken over, everything else of this state directory is removed.
-// Calls may come in meanwhile.
-func (m *Manager) Adopt(ctx context.Context) error {
-	claimed := map[string]bool{}
-	for _, r := range m.records() {
-		if held(r.Holder) {
-			claimed[r.ID] = true
-			continue
-		}
-		if r.Owner.Key != "" && !r.Ephemeral && r.Phase == living && m.adoptOne(ctx, r) {
-			claimed[r.ID] = true
-		}
-	}
-	var errs []error
-	for _, b := range m.o.Backends {
-		if !b.Status(ctx).Available {
-			continue
-		}
-		n, err := b.Sweep(ctx, func(id string) bool { return claimed[id] || m.known(id) })
-		if n > 0 {
-			m.event(Event{Kind: "removed", Backend: b.Name(), Text: fmt.Sprintf("%d left by an earlier run", n)})
-		}
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if len(errs) == 0 {
-		m.sweepRecords(claimed)
-	}
-	return errors.Join(errs...)
-}
-
-// adoptOne takes over one box, unless its scope has got a new one already.
-func (m *Manager) adoptOne(ctx context.Context, r record) bool {
-	i := slices.IndexFunc(m.o.Backends, func(b Backend) bool { return b.Name() == r.Backend })
-	if i < 0 {
-		return false
-	}
-	be := m.o.Backends[i]
-	key := slotKey(r.Owner)
-	m.mu.Lock()
-	sl := m.slots[key]
-	if sl == nil {
-		sl = &slot{}
-		m.slots[key] = sl
-	}
-	m.mu.Unlock()
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	m.mu.Lock()
-	taken := sl.live != nil || m.closing
-	m.mu.Unlock()
-	if taken {
-		return false
-	}
-	req := Request{ID: r.ID, Owner: r.Owner, Spec: r.Spec, Dir: filepath.Join(m.boxesDir(), r.ID)}
-	b, err := be.Adopt(ctx, req)
-	if err != nil {
-		return false
-	}
-	if err := m.writeRecord(req, be.Name(), r.Created, living); err != nil {
-		_ = b.Close(ctx)
-		return false
-	}
-	want := r.Spec
-	if want.Workspace == filepath.Join(req.Dir, ownDir) {
-		want.Workspace = ""
-	}
-	l := &live{box: b, backend: be, req: req, want: want.Hash(), created: r.Created}
-	m.mu.Lock()
-	sl.live = l
-	m.mu.Unlock()
-	m.watch(sl, l)
-	m.event(Event{Kind: "adopted", Box: r.ID, Backend: be.Name(), Owner: r.Owner})
-	return true
-}
-
-// known reports whether a box is in use or being made by a living process.
-func (m *Manager) known(id string) bool {
-	if id == "" || id != filepath.Base(id) {
-		return false
-	}
-	r := m.record(id)
-	return (r.Phase == making || r.Phase == living) && (r.Holder == self() || held(r.Holder))
-}
-
-// sweepRecords removes directories whose box is gone.
-func (m *Manager) sweepRecords(claimed map[string]bool) {
-	for _, r := range m.records() {
-		if claimed[r.ID] || r.Holder == self() || held(r.Holder) {
-			continue
-		}
-		m.closeRecord(Request{ID: r.ID, Spec: r.Spec}, r.Owner, r.Phase.fate())
-	}
-}
 
 // SweepEphemeral removes what ephemeral boxes of dead processes left on disk;
 // the boxes themselves have ended by their own clock.
@@ -188,6 +88,7 @@ func (m *Manager) EndSession(tenant, key string) {
 			m.end(sl, l, "its session ended", dropFiles)
 		}
 	}
+	m.disown(Owner{Tenant: tenant, Scope: "session", Key: "session:" + key})
 	if kept := m.keptWorkspace(Owner{Tenant: tenant, Scope: "session", Key: "session:" + key}); exists(kept) {
 		_ = removeTree(kept)
 	}
@@ -223,7 +124,7 @@ func pruneReason(p PruneConfig, l *live, now time.Time) string {
 // Run prunes and watches disk limits until ctx ends.
 func (m *Manager) Run(ctx context.Context) {
 	prune := time.NewTicker(time.Minute)
-	disk := time.NewTicker(2 * time.Second)
+	disk := time.NewTimer(diskRest)
 	defer prune.Stop()
 	defer disk.Stop()
 	for {
@@ -237,7 +138,7 @@ func (m *Manager) Run(ctx context.Context) {
 			m.Prune()
 			m.sweepStrays()
 		case <-disk.C:
-			m.checkDisks()
+			disk.Reset(m.checkDisks())
 		}
 	}
 }

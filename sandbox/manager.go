@@ -53,7 +53,11 @@ type Manager struct {
 	slots   map[string]*slot
 	pool    map[string]*profilePool
 	proved  map[string]bool
-	owed    map[string]bool // boxes that could not be removed yet
+	owed    map[string]bool     // boxes that could not be removed yet
+	disks   map[string]*diskUse // used by Run alone
+	mine    map[string]bool     // boxes this manager answers for
+	settled bool                // everything an earlier process left is taken over or gone
+	ended   map[string]bool     // scopes that ended before that
 	closing bool
 	bg      sync.WaitGroup
 	stop    context.CancelFunc
@@ -88,7 +92,7 @@ func NewManager(o ManagerOptions) *Manager {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{o: o, dir: filepath.Join(o.StateDir, "sandbox"), slots: map[string]*slot{}, pool: map[string]*profilePool{},
-		proved: map[string]bool{}, owed: map[string]bool{}, ctx: ctx, stop: cancel}
+		proved: map[string]bool{}, owed: map[string]bool{}, disks: map[string]*diskUse{}, ended: map[string]bool{}, mine: map[string]bool{}, ctx: ctx, stop: cancel}
 }
 
 // Sandboxed reports whether a session's tools run in a sandbox; it touches
@@ -237,9 +241,15 @@ func (m *Manager) replace(ctx context.Context, sl *slot, raw Config, owner Owner
 		}
 		m.discard(l, "its configuration changed or it ended", keepFiles)
 	}
-	l, err = m.make(ctx, be, st, spec, owner, want, cfg)
-	if err != nil {
-		return nil, err
+	l = m.inherit(ctx, owner)
+	if l != nil && (l.want != want || l.backend != be) {
+		m.discard(l, "its configuration changed", keepFiles)
+		l = nil
+	}
+	if l == nil {
+		if l, err = m.make(ctx, be, st, spec, owner, want, cfg); err != nil {
+			return nil, err
+		}
 	}
 	l.cfg, l.ws = raw, s.WorkspaceDir
 	m.mu.Lock()
@@ -325,7 +335,8 @@ func (m *Manager) create(ctx context.Context, be Backend, st Status, spec Spec, 
 		}
 	}
 	if req.Dir, err = m.openRecord(&req, be.Name(), kept); err != nil {
-		return nil, err
+		m.closeRecord(req, owner, keepFiles)
+		return nil, fmt.Errorf("sandbox: prepare its directory: %w", err)
 	}
 	proof := be.Name() + "\x00" + st.Boot + "\x00" + profile
 	m.mu.Lock()

@@ -2,6 +2,18 @@ package sandbox
 
 import "fmt"
 
+// Note says what a limit did to the command, and what to change; "" when none
+// did anything.
+func (x Exit) Note() string {
+	switch {
+	case x.Stopped != "":
+		return x.Stopped
+	case x.OOM:
+		return x.MemoryNote()
+	}
+	return ""
+}
+
 // MemoryNote says what killed a command whose Exit.OOM is set, and what to
 // change.
 func (x Exit) MemoryNote() string {

@@ -85,8 +85,17 @@ func (m *Manager) openRecord(req *Request, backend, kept string) (string, error)
 	if err := securefile.MkdirAll(dir); err != nil {
 		return "", err
 	}
-	if req.Spec.Workspace == "" {
+	req.Dir = dir
+	own := req.Spec.Workspace == ""
+	if own {
 		req.Spec.Workspace = filepath.Join(dir, ownDir)
+	}
+	m.own(req.ID, true)
+	// The record comes first: files in a directory without one are nobody's.
+	if err := m.writeRecord(*req, backend, time.Now(), making); err != nil {
+		return "", err
+	}
+	if own {
 		if kept == "" || !exists(kept) || os.Rename(kept, req.Spec.Workspace) != nil {
 			if err := os.Mkdir(req.Spec.Workspace, 0o700); err != nil {
 				return "", fmt.Errorf("make the workspace: %w", err)
@@ -96,8 +105,7 @@ func (m *Manager) openRecord(req *Request, backend, kept string) (string, error)
 			return "", err
 		}
 	}
-	req.Dir = dir
-	return dir, m.writeRecord(*req, backend, time.Now(), making)
+	return dir, nil
 }
 
 func (m *Manager) writeRecord(req Request, backend string, created time.Time, ph phase) error {
@@ -137,6 +145,18 @@ func (m *Manager) closeRecord(req Request, owner Owner, f fate) {
 	}
 	if err := removeTree(filepath.Join(m.boxesDir(), req.ID)); err != nil {
 		m.o.Log.Warn("sandbox directory could not be removed", "box", req.ID, "error", err)
+	}
+	m.own(req.ID, false)
+}
+
+// own notes which boxes this manager answers for.
+func (m *Manager) own(id string, mine bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if mine {
+		m.mine[id] = true
+	} else {
+		delete(m.mine, id)
 	}
 }
 

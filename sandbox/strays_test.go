@@ -104,3 +104,77 @@ func TestWhatCouldNotBeRemovedIsRemovedLater(t *testing.T) {
 		t.Error("its files are lost")
 	}
 }
+
+// TestCallsBeforeAdoption come while boxes are still being taken over: a
+// scope's own box or at least its files must not be missed.
+func TestCallsBeforeAdoption(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		be := newFake("docker", TierContainer)
+		state := t.TempDir()
+		cfg := Config{Scope: "session", Pool: noPool()}
+		mk := func() *Manager {
+			return NewManager(ManagerOptions{StateDir: state, Backends: []Backend{be}, ConfigFor: func(string) Config { return cfg }})
+		}
+		m := mk()
+		early, over := SessionRef{Key: "early", Tenant: "t"}, SessionRef{Key: "over", Tenant: "t"}
+		b, gone := get(t, m, early), get(t, m, over)
+		for _, x := range []*fakeBox{b, gone} {
+			if err := os.WriteFile(filepath.Join(x.spec.Workspace, "f"), []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if lost {
+			be.mu.Lock()
+			delete(be.boxes, b.id)
+			be.mu.Unlock()
+		}
+		next := mk()
+		next.EndSession("t", "over")
+		first := get(t, next, early)
+		if (first == b) == lost || !exists(filepath.Join(first.spec.Workspace, "f")) {
+			t.Errorf("lost %v: the call gets box %s for %s, files %v", lost, first.id, b.id, exists(filepath.Join(first.spec.Workspace, "f")))
+		}
+		if err := next.Adopt(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if be.count() != 1 || get(t, next, early) != first {
+			t.Errorf("lost %v: %d boxes live", lost, be.count())
+		}
+		if again := get(t, next, over); again == gone || exists(filepath.Join(again.spec.Workspace, "f")) {
+			t.Error("a session that ended before it was taken over lives on")
+		}
+	}
+}
+
+// TestFilesOutliveACrashWhileABoxIsMade stops between the steps of making one.
+func TestFilesOutliveACrashWhileABoxIsMade(t *testing.T) {
+	be := newFake("docker", TierContainer)
+	state := t.TempDir()
+	mk := func() *Manager {
+		return NewManager(ManagerOptions{StateDir: state, Backends: []Backend{be}, ConfigFor: func(string) Config { return Config{Pool: noPool()} }})
+	}
+	m := mk()
+	ref := SessionRef{Agent: "a", Tenant: "t"}
+	b := get(t, m, ref)
+	if err := os.WriteFile(filepath.Join(b.spec.Workspace, "f"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m.Recreate("*", nil) // puts the files away
+	be.fail = errors.New("killed here")
+	req := Request{ID: newID(), Owner: b.owner, Spec: b.spec}
+	req.Spec.Workspace = ""
+	if _, err := m.openRecord(&req, "docker", m.keptWorkspace(b.owner)); err != nil {
+		t.Fatal(err)
+	}
+	be.fail = nil
+	next := mk()
+	if err := next.Adopt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if again := get(t, next, ref); !exists(filepath.Join(again.spec.Workspace, "f")) {
+		t.Error("its files are lost")
+	}
+	if recs := next.records(); len(recs) != 1 {
+		t.Errorf("%d records", len(recs))
+	}
+}

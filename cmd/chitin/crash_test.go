@@ -205,6 +205,7 @@ func TestKilledGateway(t *testing.T) {
 		t.Errorf("after the last kill: %s", got)
 	}
 	c.once()
+	c.settled()
 	for i := range kills() - 5 { // some are left for the gateway's own end
 		c.end(fmt.Sprint("new", i))
 	}
@@ -217,6 +218,18 @@ func TestKilledGateway(t *testing.T) {
 	if out, err := verify.CombinedOutput(); err != nil {
 		t.Errorf("journal verify: %v: %s", err, out)
 	}
+}
+
+// settled waits until the gateway has taken over what it can and removed the
+// rest: the number of containers stands still.
+func (c *crashing) settled() {
+	last, since := -1, time.Now()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && time.Since(since) < 3*time.Second; time.Sleep(200 * time.Millisecond) {
+		if n := len(c.containers()); n != last {
+			last, since = n, time.Now()
+		}
+	}
+	c.t.Logf("%d containers live on", last)
 }
 
 // once looks for commands that ran twice, in every workspace there is.

@@ -215,6 +215,14 @@ func (g *Group) Kill() {
 	}
 }
 
+// PIDs are the group's processes, as this process numbers them.
+func (g *Group) PIDs() []int {
+	for _, d := range g.unique() {
+		return pids(d)
+	}
+	return nil
+}
+
 func pids(dir string) []int {
 	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {

@@ -19,12 +19,13 @@ import (
 func isNotFound(err error) bool { return errdefs.IsNotFound(err) }
 func isConflict(err error) bool { return errdefs.IsConflict(err) }
 
-// list returns every container of this state directory, running or not.
-func (e *Engine) list(ctx context.Context, api *client.Client) ([]container.Summary, error) {
+// list returns the containers of this state directory that carry labels,
+// running or not.
+func (e *Engine) list(ctx context.Context, api *client.Client, labels ...string) ([]container.Summary, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	f := client.Filters{}
-	f.Add("label", labelMark+"=1", labelState+"="+e.state)
+	f.Add("label", append(labels, labelMark+"=1", labelState+"="+e.state)...)
 	res, err := api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: f})
 	if err != nil {
 		return nil, e.unavailable("list the sandboxes", err)
@@ -43,7 +44,7 @@ func (e *Engine) Adopt(ctx context.Context, r sandbox.Request) (sandbox.Box, err
 	if err != nil {
 		return nil, err
 	}
-	items, err := e.list(ctx, api)
+	items, err := e.list(ctx, api, labelBox+"="+r.ID)
 	if err != nil {
 		return nil, err
 	}

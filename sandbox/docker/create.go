@@ -217,6 +217,7 @@ func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, pi
 		inside = append(inside, t.Path)
 	}
 	inside = append(inside, "/")
+	group := e.group(api, id, pid)
 	out, err := openEgress(r)
 	if err != nil {
 		_ = conn.Close()
@@ -226,7 +227,7 @@ func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, pi
 		Info: sandbox.Info{ID: r.ID, Backend: e.o.Name, Tier: string(e.tier(s)), Scope: r.Owner.Scope, Key: r.Owner.Key, Tenant: r.Owner.Tenant,
 			Image: image, Workdir: sandbox.Workdir, Workspace: s.Workspace, Access: s.Access, Hash: s.Hash(), Created: time.Now()},
 		Conn: conn, Files: files, Env: s.Env, Inside: inside,
-		OOMKills: e.oomKills(api, id, pid), Memory: s.Limits.Memory,
+		OOMKills: oomKills(group, pid != 0), PIDs: pids(group), Memory: s.Limits.Memory,
 		Stop: func(context.Context) error { out.Close(); return e.remove(api, id) }, Let: out.Close,
 	}), nil
 }

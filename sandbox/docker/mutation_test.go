@@ -127,7 +127,7 @@ func TestWeakenedSettingsAreSeen(t *testing.T) {
 			changed := ""
 			e.weaken = func(o *client.ContainerCreateOptions) {
 				w.do(o)
-				if err := verify(*o, plan{r: r, sup: o.HostConfig.Mounts[0].Source, ctl: o.HostConfig.Mounts[1].Source}); err != nil {
+				if err := verify(*o, plan{r: r, limits: r.Spec.Limits, sup: o.HostConfig.Mounts[0].Source, ctl: o.HostConfig.Mounts[1].Source}); err != nil {
 					changed = err.Error()
 				}
 			}

@@ -176,7 +176,7 @@ func TestVerifyKnowsEveryOption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := plan{r: sandbox.Request{ID: "x", Spec: spec}, state: "0123456789", sup: "/sup", ctl: "/ctl", filter: filter, image: "i"}
+	p := plan{r: sandbox.Request{ID: "x", Spec: spec}, limits: spec.Limits, state: "0123456789", sup: "/sup", ctl: "/ctl", filter: filter, image: "i"}
 	if err := verify(p.options(), p); err != nil {
 		t.Fatalf("the plan itself is refused: %v", err)
 	}

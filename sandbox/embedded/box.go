@@ -90,7 +90,7 @@ func Create(ctx context.Context, c Recipe) (_ sandbox.Box, err error) {
 	}
 	o := c.options(conn, files, u.run)
 	if group != nil {
-		o.OOMKills = group.OOMKills
+		o.OOMKills, o.PIDs = group.OOMKills, group.PIDs
 	}
 	b := livebox.New(o)
 	c.Live.add(c.Request.ID, b)

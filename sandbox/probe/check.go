@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/chitin-sh/chitin/sandbox"
 )
 
 const noCaps = "0000000000000000"
@@ -121,7 +123,8 @@ func (c *checker) mounts() {
 				c.fail("mount", "the root is writable")
 			}
 		case c.declared(point):
-			if kind == "tmpfs" && (!slices.Contains(opts, "nosuid") || !c.e.NoDevUnseen && !slices.Contains(opts, "nodev")) {
+			// A directory of the host may lie on a tmpfs of the host's.
+			if kind == "tmpfs" && c.scratch(point) && (!slices.Contains(opts, "nosuid") || !c.e.NoDevUnseen && !slices.Contains(opts, "nodev")) {
 				c.fail("mount", "%s permits set-uid files or devices", point)
 			}
 		case slices.Contains(c.e.Shown, point):
@@ -141,13 +144,15 @@ func (c *checker) declared(point string) bool {
 	if _, ok := c.e.At[point]; ok || strings.HasPrefix(point, "/.chitin") {
 		return true
 	}
-	for _, t := range c.e.Tmpfs {
-		if t.Path == point {
-			return true
-		}
+	if c.scratch(point) {
+		return true
 	}
 	// An engine adds its own, read-only unless the root is writable.
 	return point == "/etc/hosts" || point == "/etc/hostname" || point == "/etc/resolv.conf" || point == "/run/.containerenv"
+}
+
+func (c *checker) scratch(point string) bool {
+	return slices.ContainsFunc(c.e.Tmpfs, func(t sandbox.Tmpfs) bool { return t.Path == point })
 }
 
 func (c *checker) network() {

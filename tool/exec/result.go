@@ -78,8 +78,8 @@ func (r *run) finished(exit sandbox.Exit) tool.Result {
 			note = fmt.Sprintf("(Command exited with code %d)", exit.Code)
 		}
 	}
-	if exit.OOM {
-		note = join(note, "("+exit.MemoryNote()+")")
+	if why := exit.Note(); why != "" {
+		note = join(note, "("+why+")")
 	}
 	d.Aggregated = join(output, note)
 	text := d.Aggregated

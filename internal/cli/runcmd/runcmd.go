@@ -228,9 +228,9 @@ func (f *flags) exec(ctx context.Context, env *cliutil.Env, b sandbox.Box, argv 
 		return &cliutil.Error{Code: 124, Err: fmt.Errorf("killed after %s", f.timeout)}
 	case err != nil && !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, syscall.EPIPE):
 		return failed(err, "chitin sandbox explain")
-	case x.OOM:
-		return &cliutil.Error{Code: 128 + int(syscall.SIGKILL), Err: errors.New(x.MemoryNote()),
-			Hint: "chitin config set agents.defaults.sandbox.docker.memory 1g"}
+	case x.Note() != "":
+		return &cliutil.Error{Code: 128 + int(syscall.SIGKILL), Err: errors.New(x.Note()),
+			Hint: "chitin config show agents.defaults.sandbox.docker"}
 	case x.Signal != 0:
 		return cliutil.Exit(128 + x.Signal)
 	case x.Code != 0:

@@ -69,6 +69,9 @@ func (f *files) Read(ctx context.Context, p string, limit int64) ([]byte, sandbo
 func (f *files) Write(ctx context.Context, p string, data []byte) (bool, error) {
 	full, in := f.isInside(p)
 	if !in {
+		if err := f.room(); err != nil {
+			return false, err
+		}
 		return f.Files.Write(ctx, p, data)
 	}
 	_, info, err := f.run(ctx, data, "write", full)
@@ -227,4 +230,12 @@ func parseInfos(b []byte) ([]sandbox.FileInfo, error) {
 		}
 	}
 	return out, nil
+}
+
+// room refuses what would make a workspace larger that is over its limit.
+func (f *files) room() error {
+	if why := f.box.full.Load(); why != nil {
+		return fmt.Errorf("%w: %s", sandbox.ErrFull, *why)
+	}
+	return nil
 }

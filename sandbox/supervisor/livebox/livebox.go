@@ -31,6 +31,8 @@ type Options struct {
 	// limit.
 	OOMKills func() int64
 	Memory   int64
+	// PIDs are the box's processes on the host; nil where they cannot be seen.
+	PIDs func() []int
 	// Let releases what the gateway holds when it lets go of the box without
 	// ending it; may be nil.
 	Let func()
@@ -38,13 +40,16 @@ type Options struct {
 
 // Box is a live box.
 type Box struct {
-	o     Options
-	files *files
-	used  atomic.Int64
-	ooms  atomic.Int64 // kills that a command was told of
-	mu    sync.Mutex   // guards the owner in o.Info
-	once  sync.Once
-	err   error
+	o      Options
+	files  *files
+	used   atomic.Int64
+	ooms   atomic.Int64 // kills that a command was told of
+	full   atomic.Pointer[string]
+	mu     sync.Mutex // guards the owner in o.Info, and why
+	why    string     // of the last reset
+	resets atomic.Uint64
+	once   sync.Once
+	err    error
 }
 
 var (
@@ -53,6 +58,8 @@ var (
 	_ sandbox.Idler      = (*Box)(nil)
 	_ sandbox.Assignable = (*Box)(nil)
 	_ sandbox.Resetter   = (*Box)(nil)
+	_ sandbox.Fillable   = (*Box)(nil)
+	_ sandbox.Populated  = (*Box)(nil)
 )
 
 // New wraps a connected supervisor.
@@ -70,8 +77,32 @@ func (b *Box) Assign(o sandbox.Owner) {
 	b.o.Info.Tenant, b.o.Info.Scope, b.o.Info.Key = o.Tenant, o.Scope, o.Key
 }
 
-// Reset stops everything that runs inside.
-func (b *Box) Reset() error { return b.o.Conn.Reset() }
+// Reset stops everything that runs inside; what it ends says why.
+func (b *Box) Reset(why string) error {
+	b.mu.Lock()
+	b.why = why
+	b.mu.Unlock()
+	b.resets.Add(1)
+	return b.o.Conn.Reset()
+}
+
+// SetFull makes the workspace refuse more files from the host's side.
+func (b *Box) SetFull(why string) {
+	if why == "" {
+		b.full.Store(nil)
+		return
+	}
+	b.full.Store(&why)
+}
+
+// HostPIDs are the box's processes as the host numbers them, as far as they
+// can be seen.
+func (b *Box) HostPIDs() []int {
+	if b.o.PIDs == nil {
+		return nil
+	}
+	return b.o.PIDs()
+}
 
 // Info describes the box.
 func (b *Box) Info() sandbox.Info {
@@ -87,11 +118,12 @@ func (b *Box) Info() sandbox.Info {
 func (b *Box) Start(ctx context.Context, c sandbox.Cmd) (sandbox.Proc, error) {
 	b.used.Store(time.Now().UnixNano())
 	c.Env = mergeEnv(b.o.Env, c.Env)
+	resets := b.resets.Load()
 	p, err := b.o.Conn.Start(ctx, c)
-	if err != nil || b.o.OOMKills == nil {
-		return p, err
+	if err != nil {
+		return nil, err
 	}
-	return proc{p, b}, nil
+	return proc{p, b, resets}, nil
 }
 
 // Files is the workspace and, by absolute path, what exists only inside.
@@ -131,17 +163,27 @@ func (b *Box) Close(ctx context.Context) error {
 	return b.err
 }
 
-// proc is a command that may be killed by the memory limit.
+// proc is a command that a limit may kill.
 type proc struct {
 	sandbox.Proc
-	b *Box
+	b      *Box
+	resets uint64 // of the box when it started
 }
 
-// Wait says also whether the memory limit killed the command.
+// Wait says also whether a limit killed the command.
 func (p proc) Wait(ctx context.Context) (sandbox.Exit, error) {
 	x, err := p.Proc.Wait(ctx)
 	const killed = int(syscall.SIGKILL)
-	if err == nil && !x.TimedOut && (x.Signal == killed || x.Code == 128+killed) {
+	if err != nil || x.TimedOut || x.Signal != killed && x.Code != 128+killed {
+		return x, err
+	}
+	if p.b.resets.Load() != p.resets {
+		p.b.mu.Lock()
+		x.Stopped = p.b.why
+		p.b.mu.Unlock()
+		return x, nil
+	}
+	if p.b.o.OOMKills != nil {
 		n := p.b.o.OOMKills()
 		if x.OOM = n > p.b.ooms.Swap(n); x.OOM {
 			x.Memory = p.b.o.Memory
