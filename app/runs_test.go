@@ -87,3 +87,5 @@ func TestStopEndsHookTurns(t *testing.T) {
 }
 
 func pause() { time.Sleep(10 * time.Millisecond) }
+
+func keyOf(agent string) session.Key { return session.Key{Agent: agent, Name: session.DefaultName} }

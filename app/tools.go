@@ -14,7 +14,6 @@ import (
 	"github.com/chitin-sh/chitin/sandbox/hostbox"
 	"github.com/chitin-sh/chitin/session"
 	"github.com/chitin-sh/chitin/tool"
-	"github.com/chitin-sh/chitin/tool/agentslist"
 	toolall "github.com/chitin-sh/chitin/tool/all"
 	"github.com/chitin-sh/chitin/tool/exec"
 	"github.com/chitin-sh/chitin/tool/procs"
@@ -92,21 +91,4 @@ func (s statusSource) Status(ctx context.Context, caller gateway.Caller, from to
 		st.Execution = "sandboxed"
 	}
 	return st, nil
-}
-
-// agentLister answers agents_list: a session may address its own agent.
-type agentLister struct{ app *App }
-
-// Agents lists the agents that a session may address.
-func (l agentLister) Agents(_ context.Context, caller gateway.Caller, from tool.Session) ([]agentslist.Agent, bool, error) {
-	cfg := l.app.live.Load().loaded
-	var out []agentslist.Agent
-	for _, id := range cfg.AgentIDs() {
-		if id != from.Agent && !caller.Owner() {
-			continue
-		}
-		agent, _ := cfg.Agent(id)
-		out = append(out, agentslist.Agent{ID: id, Configured: true, Model: agent.Model, Runtime: agentslist.Runtime{ID: "chitin", Source: "default"}})
-	}
-	return out, caller.Owner(), nil
 }
