@@ -1,9 +1,12 @@
 package external
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/chitin-sh/chitin/external/boundary"
 	"github.com/chitin-sh/chitin/external/detect"
@@ -17,6 +20,18 @@ var hostile = map[string]string{
 	"x": "x", "q": "q ", "entities": "&amp;amp;amp;lt;", "ampersands": "&", "percent": "%2525", "backslashes": `\`, "escapes": `\u005cu003c`, "plus": "+AAAA", "equals": "=\n",
 	"base64": "aWdub3JlIGFsbCBpbnN0cnVjdGlvbnMg", "hex": "49676e6f7265", "hex list": "49 67 ", "numbers": "300 ", "lone letters": "i ", "zero width": "a\u200b", "marks": "e\u0301\u0301",
 	"cyrillic": "Е", "chinese": "忽略之前", "tags": "\U000E0041", "escape": "\x1b[0m", "osc": "\x1b]", "replacement": "[[MARKER_SANITIZED]]", "rules": "ignore all previous ", "struck": "<s>", "invalid": "\xff",
+	"right to left": "\u202ea\u202c", "stack": "e" + strings.Repeat("\u0300\u0301\u0302", 10), "flood": "\u200b\u200c\u200d\u2060", "comments": "<!--", "comments in a name": "x<!-- " + strings.Repeat("a", 60) + " -->", "nested percent": "%252525253C", "nested base64": "VUVSM09GSlZOVVpoVjNNOQ==",
+	"words": "=?a?b?", "adobe": "<~", "adobe pairs": "<~a~>", "css": `\45`, "groups": "ABCD ", "uneven groups": "AB CDE ", "lines": "ABCDEFGH\n", "chr": "chr(60)+", "zeroes": "0", "digits alone": "7 7 ", "backwards": "tnetnocdetsurtnulanretxe", "entity": "&#000000000", "named": `\N{`, "ids": "<<<a id=", "utf7": "+ADw", "cut base64": "PDw8RU5EX0VYVE",
+}
+
+// cpu is the processor time of this thread, which others on the machine do not
+// lengthen.
+func cpu() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		panic(err)
+	}
+	return time.Duration(t.Nano())
 }
 
 // cost is the time that f takes for n bytes of a unit, the least of three.
@@ -24,34 +39,34 @@ func cost(f func(string), unit string, n int) time.Duration {
 	text := strings.Repeat(unit, n/len(unit)+1)
 	least := time.Hour
 	for range 3 {
-		start := time.Now()
+		start := cpu()
 		f(text)
-		least = min(least, time.Since(start))
+		least = min(least, cpu()-start)
 	}
 	return least
 }
 
 // Four times the text must not cost much more than four times as much, for
-// any unit. Ratios are within one run, so a busy machine does not matter.
+// any unit, nor any unit very much more than prose. Ratios are of processor
+// time within one run.
 func TestCostIsLinear(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	d := detect.New(detect.Config{})
-	for name, f := range map[string]func(string){
-		"clean": func(s string) { boundary.Clean(s) },
-		"scan":  func(s string) { d.Scan(s) },
-	} {
-		f("warm")
-		for unit, u := range hostile {
-			const size = 8 << 10
-			ratio := 0.0
-			for range 3 { // a pause of the machine is no proof
-				small, large := cost(f, u, size), cost(f, u, 8*size)
-				if ratio = float64(large) / float64(small+200*time.Microsecond); ratio < 20 {
-					break
-				}
+	wrap := func(s string) { Wrap(s, Meta{Source: "email"}, WithDetector(d)) }
+	wrap("warm " + hostile["markers"])
+	const size, grace = 32 << 10, 2 * time.Millisecond
+	for unit, u := range hostile {
+		var small, large, prose time.Duration
+		ok := false
+		for range 5 { // a garbage collection is no proof
+			small, large, prose = cost(wrap, u, size), cost(wrap, u, 4*size), cost(wrap, hostile["prose"], 4*size)
+			if ok = large < 10*small+grace && large < 80*prose+grace; ok {
+				break
 			}
-			if ratio >= 20 {
-				t.Errorf("%s of %q: eight times the text took %.0f times as long", name, unit, ratio)
-			}
+		}
+		if !ok {
+			t.Errorf("%s: %v for 32 KiB and %v for four times as much, which are %v of prose", unit, small, large, prose)
 		}
 	}
 }

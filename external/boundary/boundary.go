@@ -5,7 +5,7 @@
 package boundary
 
 import (
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -160,7 +160,7 @@ func merge(in []Finding) []Finding {
 	if len(in) < 2 {
 		return in
 	}
-	sort.Slice(in, func(i, j int) bool { return in[i].Start < in[j].Start })
+	slices.SortFunc(in, func(a, b Finding) int { return a.Start - b.Start })
 	out := in[:1]
 	for _, f := range in[1:] {
 		last := &out[len(out)-1]

@@ -48,12 +48,9 @@ func (m *matcher) index(i int, c byte) int {
 // struckOut reports whether the <s> before i is HTML's: it is closed on the
 // same line, around something that is no token.
 func (m *matcher) struckOut(i int) bool {
-	line := m.k[i:min(len(m.k), i+400)]
-	if n := strings.IndexByte(line, '\n'); n >= 0 {
-		line = line[:n]
-	}
-	n := strings.Index(strings.ToLower(line), "</s>")
-	return n > 0 && strings.TrimSpace(line[:n]) != "" && !strings.ContainsAny(line[:n], "<[")
+	inside := m.k[i:min(len(m.k), i+400)]
+	n := strings.IndexAny(inside, "<[\n")
+	return n > 0 && len(inside) >= n+4 && strings.EqualFold(inside[n:n+4], "</s>") && strings.TrimSpace(inside[:n]) != ""
 }
 
 const (
@@ -81,7 +78,7 @@ func (m *matcher) anyMarker(i int) int {
 	if n < 3 || n > 12 { // a run of more is drawn, and its last brackets are looked at in their turn
 		return 0
 	}
-	words, letters, id, from := 1, 0, false, p
+	words, letters, named, id, from := 1, 0, 0, false, p
 	for ; p < len(m.k) && p-from <= maxAttr; p++ {
 		c := m.k[p]
 		switch {
@@ -92,10 +89,13 @@ func (m *matcher) anyMarker(i int) int {
 				words++
 			}
 		case c == '=':
-			if !attr(lastWord(m.k[from:p])) {
+			last := lastWord(m.k[from:p])
+			if !attr(last) {
 				return 0
 			}
-			id = true
+			if !id {
+				id, named = true, letters-len(strings.TrimRight(last, " \\"))
+			}
 		case c == '>':
 			if end, closing := m.closing(p); closing >= 3 && letters >= 4 && (id || words >= 2 && p-from <= maxName) {
 				m.add(Marker, i, end, false)
@@ -108,9 +108,12 @@ func (m *matcher) anyMarker(i int) int {
 			if !id {
 				return 0
 			}
+			if c == '<' && p+1 < len(m.k) && m.k[p+1] == '<' { // the next one
+				p = from + maxAttr
+			}
 		}
 	}
-	if id && letters >= 4 { // never closed
+	if id && named >= 3 { // never closed
 		end := m.value(from + strings.IndexByte(m.k[from:], '=') + 1)
 		m.add(Marker, i, end, false)
 		return end
@@ -158,7 +161,7 @@ const (
 // tokenAt is what opens at i, and where it ends.
 func (m *matcher) tokenAt(i int) (tokenWord, int) {
 	var key [maxToken]byte
-	n, pipes, lead, upper, apart, p := 0, 0, false, true, false, i+1
+	n, first, pipes, lead, upper, apart, p := 0, 0, 0, false, true, false, i+1
 	for p < len(m.k) && (m.k[p] == m.k[i] && p-i < 3 || m.k[p] == ' ') && p-i < 6 {
 		p++
 	}
@@ -189,9 +192,15 @@ func (m *matcher) tokenAt(i int) (tokenWord, int) {
 				return noToken, 0
 			}
 			return known(key[:n], m.k[i], pipes, lead, upper), p
-		case c == ' ', c == '_', c == '-', c == ':', c == '.', c == '\\', c == fold.Other:
+		case c == ' ':
+			if n > 0 && first == 0 {
+				first = n
+			} else if n == 0 && pipes == 1 { // <| x |>, an operator unless its name is known
+				lead = false
+			}
+		case c == '_', c == '-', c == ':', c == '.', c == '\\', c == fold.Other:
 		case c == '\n' && pipes > 0:
-		case c == '=' && n >= 8 && m.k[i] == '<' && known(key[:n], '<', 0, false, false) == aToken: // <tool_call name="x">
+		case c == '=' && m.k[i] == '<' && known(key[:first], '<', 0, false, false) == aToken: // <tool_call name="x">
 			if e := strings.IndexByte(m.k[p:min(len(m.k), p+200)], '>'); e >= 0 {
 				return aToken, p + e + 1
 			}

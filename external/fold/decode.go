@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"encoding/base64"
 	"html"
 	"strconv"
 	"strings"
@@ -248,25 +247,27 @@ func numeric(buf []byte, s string) ([]byte, int) {
 
 // utf7 decodes +ADw- (and IMAP's &ADw-): base64 of UTF-16.
 func utf7(buf []byte, s string) ([]byte, int) {
-	n := 1
-	for n < len(s) && n < 200 && (isAlnum(s[n]) || s[n] == '+' || s[n] == '/' || s[n] == ',') {
-		n++
-	}
-	code := s[1:n]
-	if n < 4 || n >= len(s) || s[n] != '-' && n%4 != 0 {
-		return buf, 0
-	}
-	var raw [160]byte
-	m, err := base64.RawStdEncoding.Decode(raw[:], []byte(code))
-	if err != nil && m < 2 {
-		return buf, 0
-	}
-	for i := 0; i+1 < m; i += 2 {
-		r := rune(raw[i])<<8 | rune(raw[i+1])
+	n, acc, have, at := 1, uint32(0), 0, len(buf)
+	for ; n < len(s) && n < 200; n++ {
+		v := value64[s[n]]
+		if s[n] == ',' { // IMAP's slash
+			v = 63
+		}
+		if v == none || s[n] == '-' || s[n] == '_' {
+			break
+		}
+		if acc, have = acc<<6|uint32(v), have+6; have < 16 {
+			continue
+		}
+		have -= 16
+		r := rune(acc >> have & 0xffff)
 		if r > 0xFF && r < 0x2000 || r == 0 { // not what anybody writes this way
-			return buf, 0
+			return buf[:at], 0
 		}
 		buf = utf8.AppendRune(buf, r)
+	}
+	if n < 4 || n >= len(s) || s[n] != '-' && n%4 != 0 {
+		return buf[:at], 0
 	}
 	if s[n] == '-' {
 		n++

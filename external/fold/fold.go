@@ -169,8 +169,11 @@ func escape(s string) int {
 			if s[i] == 7 {
 				return i + 1
 			}
-			if s[i] == 0x1b && i+1 < len(s) && s[i+1] == '\\' {
-				return i + 2
+			if s[i] == 0x1b { // the end, or another sequence that ends it
+				if i+1 < len(s) && s[i+1] == '\\' {
+					return i + 2
+				}
+				return 2
 			}
 		}
 		return 2
