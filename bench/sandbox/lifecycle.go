@@ -13,9 +13,9 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"github.com/chitin-sh/chitin/bench/figure"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/sandbox/image"
-	"github.com/chitin-sh/chitin/sandbox/supervisor/livebox"
 )
 
 // cold compares a new sandbox up to its first output with what the engine
@@ -51,10 +51,14 @@ func (b *bench) cold(ctx context.Context, _ int) error {
 		return inBox(ctx, box, "echo", "first")
 	}
 	defer b.empty()
-	return interleave("cold start to first output (target <= 1.15x)", 20,
-		method{name: "engine: create and start", every: 1, do: engine, before: b.empty},
-		method{name: "sandbox: create, start, first output", every: 1, do: ours, before: b.empty},
-	)
+	p50, err := figure.Interleave(os.Stdout, "cold start to first output", 15,
+		figure.Method{Name: "engine: create and start", Do: engine, Before: b.empty},
+		figure.Method{Name: "sandbox: create, start, first output", Do: ours, Before: b.empty})
+	if err != nil {
+		return err
+	}
+	b.table.AtMost("cold start to first output / the engine's create and start", p50[1]/p50[0], 1.15, "x")
+	return nil
 }
 
 // empty removes what a measured step left.
@@ -93,7 +97,7 @@ func (b *bench) claim(ctx context.Context, _ int) error {
 		times = append(times, time.Since(t0))
 		m.EndSession("bench", fmt.Sprint("s", i))
 	}
-	fmt.Printf("\nclaim from the warm pool to first output (target <= 4 ms)\n  p50 %.2f ms  p95 %.2f ms  n %d\n", ms64(quantile(times, 0.5)), ms64(quantile(times, 0.95)), len(times))
+	b.table.AtMost("claim from the warm pool to first output", figure.Quantile(times, 0.5), 4, "ms")
 	return nil
 }
 
@@ -116,41 +120,52 @@ func (b *bench) cancel(ctx context.Context, rounds int) error {
 		}
 		times = append(times, time.Since(t0))
 	}
-	fmt.Printf("\ncancel to reported end of the group (target <= 5 ms)\n  p50 %.2f ms  p95 %.2f ms  n %d\n", ms64(quantile(times, 0.5)), ms64(quantile(times, 0.95)), len(times))
+	b.table.AtMost("cancel to the reported end of the group", figure.Quantile(times, 0.5), 5, "ms")
 	return nil
 }
 
 // density starts idle boxes and counts what they hold: every process of the
-// machine that appeared, and the latency beside them.
-func (b *bench) density(ctx context.Context, n int) error {
+// machine that appeared, and the latency beside them. Times before and after
+// are compared by their ratio to the host's, for the machine changes meanwhile.
+func (b *bench) density(ctx context.Context, rounds int) error {
+	if b.idle <= 0 {
+		return nil
+	}
+	alone, err := figure.Interleave(os.Stdout, "exec true with one sandbox", rounds, bare("/bin/true"), b.live(ctx, "true"))
+	if err != nil {
+		return err
+	}
 	before, pbefore := available(), proportional()
 	var boxes []sandbox.Box
 	defer func() {
 		for _, x := range boxes {
-			_ = x.Close(ctx)
+			_ = x.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	for range n {
+	for range b.idle {
 		x, err := b.create(ctx)
 		if err != nil {
 			return err
 		}
 		boxes = append(boxes, x)
-	}
-	time.Sleep(3 * time.Second)
-	after, pafter := available(), proportional()
-	sup := 0.0
-	for _, x := range boxes {
-		if l, ok := x.(*livebox.Box); ok && l.Active() == 0 {
-			sup++
+		if err := inBox(ctx, x, "true"); err != nil {
+			return err
 		}
 	}
-	fmt.Printf("\n%d idle sandboxes (target <= 8 MiB each, all processes counted)\n  memory gone %.2f MiB each; resident, shared parts divided, %.2f MiB each; %.0f answer\n",
-		n, float64(before-after)/1024/float64(n), float64(pafter-pbefore)/1024/float64(n), sup)
-	return interleave("exec true beside them (target <= 1.2x of one)", 200,
-		method{name: "the same sandbox", every: 1, do: func() error { return inBox(ctx, b.box, "true") }},
-		method{name: "a random one", every: 1, do: func() error { return inBox(ctx, boxes[rand.IntN(len(boxes))], "true") }},
-	)
+	time.Sleep(3 * time.Second)
+	n := float64(b.idle)
+	gone, pss := float64(before-available())/1024/n, float64(proportional()-pbefore)/1024/n
+	fmt.Printf("\n%d idle sandboxes: %.2f MiB of the machine's memory each, %.2f MiB resident\n", b.idle, gone, pss)
+	beside, err := figure.Interleave(os.Stdout, fmt.Sprintf("exec true with %d idle sandboxes", b.idle), rounds, bare("/bin/true"), b.live(ctx, "true"),
+		figure.Method{Name: "a random one of them", Do: func() error { return inBox(ctx, boxes[rand.IntN(len(boxes))], "true") }})
+	if err != nil {
+		return err
+	}
+	b.table.AtMost(fmt.Sprintf("%d idle sandboxes: resident memory of all processes, each", b.idle), pss, 8, "MiB")
+	one := alone[1] / alone[0]
+	b.table.AtMost(fmt.Sprintf("exec true beside %d idle sandboxes / with one alone", b.idle), beside[1]/beside[0]/one, 1.2, "x")
+	b.table.AtMost(fmt.Sprintf("exec true in any of %d idle sandboxes / in a busy one", b.idle), beside[2]/beside[1], 1.2, "x")
+	return nil
 }
 
 // available is MemAvailable in KiB.

@@ -8,15 +8,13 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"slices"
-	"sort"
-	"sync"
-	"time"
+	"syscall"
 
+	"github.com/chitin-sh/chitin/bench/figure"
 	"github.com/chitin-sh/chitin/internal/embedded"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/sandbox/docker"
@@ -27,10 +25,13 @@ import (
 func main() {
 	supervisor.MaybeRun()
 	rounds := flag.Int("n", 200, "rounds of the quick measurements")
-	idle := flag.Int("idle", 0, "idle boxes for the density measurement (100 takes a minute)")
-	only := flag.String("only", "", "one of exec, files, bulk, concurrent, cancel, cold, claim")
+	idle := flag.Int("idle", 100, "idle boxes for the density measurement; 0 leaves it out")
+	only := flag.String("only", "", "one of exec, http, cpu, files, bulk, concurrent, cancel, cold, claim, idle")
+	chitin := flag.String("chitin", "bin/chitin", "the gateway's program, for calls over HTTP")
 	flag.Parse()
-	if err := run(context.Background(), *rounds, *idle, *only); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *rounds, *idle, *only, *chitin); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -39,20 +40,24 @@ func main() {
 // bench is one run's surroundings.
 type bench struct {
 	state string
+	table figure.Table
 	e     *docker.Engine
 	n     int
 	box   sandbox.Box
 	cid   string // the container of box
 	trash []func()
+	prog  string // the gateway's program
+	idle  int
 }
 
-func run(ctx context.Context, rounds, idle int, only string) error {
+func run(ctx context.Context, rounds, idle int, only, chitin string) error {
 	state, err := os.MkdirTemp("", "chitin-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(state)
-	b := &bench{state: state, e: docker.New(docker.Options{Name: "docker", StateDir: state, Supervisor: embedded.Supervisor(state), Image: image.Maker{}})}
+	b := &bench{state: state, prog: chitin, idle: idle,
+		e: docker.New(docker.Options{Name: "docker", StateDir: state, Supervisor: embedded.Supervisor(state), Image: image.Maker{}})}
 	defer func() { _, _ = b.e.Sweep(context.WithoutCancel(ctx), func(string) bool { return false }) }()
 	if st := b.e.Status(ctx); !st.Available {
 		return fmt.Errorf("no engine: %s", st.Reason)
@@ -68,23 +73,24 @@ func run(ctx context.Context, rounds, idle int, only string) error {
 	for _, step := range []struct {
 		name string
 		do   func(context.Context, int) error
-	}{{"exec", b.warmExec}, {"files", b.files}, {"bulk", b.bulk}, {"concurrent", b.concurrent}, {"cancel", b.cancel}, {"cold", b.cold}, {"claim", b.claim}} {
+	}{{"exec", b.warmExec}, {"http", b.overHTTP}, {"cpu", b.processor}, {"files", b.files}, {"bulk", b.bulk}, {"concurrent", b.concurrent},
+		{"cancel", b.cancel}, {"cold", b.cold}, {"claim", b.claim}, {"idle", b.density}} {
 		if only != "" && only != step.name {
 			continue
 		}
 		if err := step.do(ctx, rounds); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	if idle > 0 {
-		return b.density(ctx, idle)
+	if n := b.table.Print(os.Stdout); n > 0 {
+		fmt.Printf("%d missed here; a busy machine distorts, repeat on a quiet one\n", n)
 	}
 	return nil
 }
 
 func (b *bench) request() (sandbox.Request, error) {
 	b.n++
-	id := fmt.Sprintf("bench%d", b.n)
+	id := fmt.Sprintf("bench%dn%d", os.Getpid(), b.n) // no other run has it
 	dir, ws := filepath.Join(b.state, id), filepath.Join(b.state, id+"ws")
 	for _, d := range []string{dir, ws} {
 		if err := os.Mkdir(d, 0o700); err != nil {
@@ -127,132 +133,4 @@ func onHost(argv ...string) error {
 	c := exec.Command(argv[0], argv[1:]...)
 	c.Stdout, c.Stderr = &out, &errs
 	return c.Run()
-}
-
-// method is one way of doing the same thing.
-type method struct {
-	name  string
-	every int // only each so many rounds
-	do    func() error
-	// before is done first, outside the measurement; may be nil.
-	before func()
-}
-
-// interleave measures methods and prints medians, the first being what the
-// others are compared with.
-func interleave(title string, rounds int, ms ...method) error {
-	times := make([][]time.Duration, len(ms))
-	for r := range rounds + 5 {
-		order := rand.Perm(len(ms))
-		for _, i := range order {
-			if ms[i].every > 1 && r%ms[i].every != 0 {
-				continue
-			}
-			if ms[i].before != nil {
-				ms[i].before()
-			}
-			t0 := time.Now()
-			if err := ms[i].do(); err != nil {
-				return fmt.Errorf("%s: %w", ms[i].name, err)
-			}
-			if r >= 5 {
-				times[i] = append(times[i], time.Since(t0))
-			}
-		}
-	}
-	fmt.Printf("\n%s\n", title)
-	base := quantile(times[0], 0.5)
-	for i, m := range ms {
-		p50 := quantile(times[i], 0.5)
-		fmt.Printf("  %-42s p50 %9.3f ms  p95 %9.3f ms  n %4d  %8.2fx\n", m.name, ms64(p50), ms64(quantile(times[i], 0.95)), len(times[i]), float64(p50)/float64(base))
-	}
-	return nil
-}
-
-func quantile(d []time.Duration, q float64) time.Duration {
-	if len(d) == 0 {
-		return 0
-	}
-	s := slices.Clone(d)
-	sort.Slice(s, func(i, j int) bool { return s[i] < s[j] })
-	return s[min(int(q*float64(len(s))), len(s)-1)]
-}
-
-func ms64(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func (b *bench) warmExec(ctx context.Context, rounds int) error {
-	if err := interleave("exec true, tight (target <= 1.3x)", rounds*2,
-		method{name: "host os/exec, output captured", every: 1, do: func() error { return onHost("/bin/true") }},
-		method{name: "live sandbox", every: 1, do: func() error { return inBox(ctx, b.box, "true") }},
-	); err != nil {
-		return err
-	}
-	return interleave("exec true against docker exec (target >= 40x faster)", rounds,
-		method{name: "host os/exec, output captured", every: 1, do: func() error { return onHost("/bin/true") }},
-		method{name: "live sandbox", every: 1, do: func() error { return inBox(ctx, b.box, "true") }},
-		method{name: "docker exec (CLI)", every: 10, do: func() error { return onHost("docker", "exec", b.cid, "true") }},
-	)
-}
-
-func (b *bench) files(ctx context.Context, rounds int) error {
-	f := b.box.Files()
-	data := bytes.Repeat([]byte("x"), 4096)
-	if _, err := f.Write(ctx, "file", data); err != nil {
-		return err
-	}
-	return interleave("4 KiB files (targets: read <= 0.2 ms, write <= 0.6 ms)", rounds,
-		method{name: "read", every: 1, do: func() error { _, _, err := f.Read(ctx, "file", 1<<20); return err }},
-		method{name: "write", every: 1, do: func() error { _, err := f.Write(ctx, "file", data); return err }},
-		method{name: "docker exec cat", every: 20, do: func() error { return onHost("docker", "exec", b.cid, "cat", "/workspace/file") }},
-	)
-}
-
-type discard struct{ n int64 }
-
-func (d *discard) Write(p []byte) (int, error) { d.n += int64(len(p)); return len(p), nil }
-
-func (b *bench) bulk(ctx context.Context, rounds int) error {
-	argv := []string{"head", "-c", "104857600", "/dev/zero"}
-	return interleave("100 MiB of output (target <= 1.2x)", max(rounds/5, 15),
-		method{name: "host pipe", every: 1, do: func() error {
-			c := exec.Command(argv[0], argv[1:]...)
-			c.Stdout = &discard{}
-			return c.Run()
-		}},
-		method{name: "live sandbox", every: 1, do: func() error {
-			p, err := b.box.Start(ctx, sandbox.Cmd{Argv: argv, Stdin: sandbox.NoStdin, Stdout: &discard{}})
-			if err != nil {
-				return err
-			}
-			_, err = p.Wait(ctx)
-			return err
-		}},
-	)
-}
-
-// batch runs f n times at once.
-func batch(n int, f func() error) error {
-	var wg sync.WaitGroup
-	errs := make(chan error, n)
-	for range n {
-		wg.Go(func() { errs <- f() })
-	}
-	wg.Wait()
-	close(errs)
-	for err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *bench) concurrent(ctx context.Context, rounds int) error {
-	return interleave("50 at once (target >= 50x the rate of docker exec)", max(rounds/10, 5),
-		method{name: "host os/exec", every: 1, do: func() error { return batch(50, func() error { return onHost("/bin/true") }) }},
-		method{name: "live sandbox", every: 1, do: func() error { return batch(50, func() error { return inBox(ctx, b.box, "true") }) }},
-		method{name: "docker exec (CLI)", every: 10, do: func() error {
-			return batch(50, func() error { return onHost("docker", "exec", b.cid, "true") })
-		}},
-	)
 }
