@@ -95,6 +95,28 @@ func FuzzSpans(f *testing.F) {
 	})
 }
 
+// Blocks lie within the text, and what they hold is text of about their size.
+func FuzzBlocks(f *testing.F) {
+	f.Add("see SGVsbG8sIHRoZXJlIHdvcmxkIQ== now")
+	f.Add("48 65 6c 6c 6f 2c 20 74 68 65 72 65 20 77 6f 72 6c 64")
+	f.Add("> SGVsbG8s\n> IHRoZXJl\n> IHdvcmxk\n> IQ==")
+	f.Add("SGVs bG8s IHRo ZXJl IHdv cmxk IQ==")
+	f.Add("<~87cURD]i,\"Ebo7~> <~>")
+	f.Fuzz(func(t *testing.T, s string) {
+		size := 0
+		Blocks(s, func(b Block) bool {
+			if b.Start < 0 || b.End > len(s) || b.Start >= b.End || len(b.Text) > 4*(b.End-b.Start) || !utf8.ValidString(b.Text) {
+				t.Fatalf("%q: block [%d,%d) of %d is %q", s, b.Start, b.End, len(s), b.Text)
+			}
+			size += b.End - b.Start
+			return true
+		})
+		if size > 16*len(s) {
+			t.Fatalf("%q: %d bytes in blocks", s, size)
+		}
+	})
+}
+
 func TestTableIsWhole(t *testing.T) {
 	t.Parallel()
 	for r := rune(0x80); r <= utf8.MaxRune; r++ {
