@@ -10,14 +10,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
+	"syscall"
 
+	"github.com/chitin-sh/chitin/bench/figure"
 	programs "github.com/chitin-sh/chitin/internal/embedded"
 	"github.com/chitin-sh/chitin/sandbox"
 	"github.com/chitin-sh/chitin/sandbox/gvisor"
@@ -30,11 +30,13 @@ func main() {
 	supervisor.MaybeRun()
 	launch.MaybeRun()
 	rounds := flag.Int("n", 200, "rounds of the measurements in a live box")
-	cold := flag.Int("cold", 50, "rounds of the measurements that make a box")
+	cold := flag.Int("cold", 25, "rounds of the measurements that make a box")
 	idle := flag.Int("idle", 20, "idle boxes for the density measurement")
 	runsc := flag.String("runsc", "bin/runsc", "gVisor's runtime; without it gVisor is left out")
 	flag.Parse()
-	if err := run(context.Background(), *rounds, *cold, *idle, *runsc); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *rounds, *cold, *idle, *runsc); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -49,6 +51,7 @@ type tier struct {
 // bench is one run's surroundings.
 type bench struct {
 	state string
+	table figure.Table
 	tiers []*tier
 	n     int
 }
@@ -85,13 +88,16 @@ func run(ctx context.Context, rounds, cold, idle int, runsc string) error {
 	for _, step := range []func() error{
 		func() error { return b.live(ctx, rounds) },
 		func() error { return b.cold(ctx, cold) },
-		func() error { return b.bulk(ctx, max(cold/5, 5)) },
+		func() error { return b.bulk(ctx, max(cold/4, 5)) },
 		func() error { return b.cancel(ctx, cold) },
 		func() error { return b.density(ctx, idle) },
 	} {
 		if err := step(); err != nil {
 			return err
 		}
+	}
+	if n := b.table.Print(os.Stdout); n > 0 {
+		fmt.Printf("%d missed here; a busy machine distorts, repeat on a quiet one\n", n)
 	}
 	return nil
 }
@@ -138,42 +144,6 @@ func captured(argv ...string) error {
 	c.Stdout, c.Stderr = &out, &errb
 	return c.Run()
 }
-
-// method is one way of doing a thing.
-type method struct {
-	name string
-	run  func() error
-}
-
-// measure runs every method once a round in random order and prints the
-// medians against the first.
-func measure(title string, rounds int, methods []method) error {
-	times := make([][]time.Duration, len(methods))
-	for r := range rounds + 3 {
-		for _, i := range rand.Perm(len(methods)) {
-			t0 := time.Now()
-			if err := methods[i].run(); err != nil {
-				return fmt.Errorf("%s: %w", methods[i].name, err)
-			}
-			if r >= 3 {
-				times[i] = append(times[i], time.Since(t0))
-			}
-		}
-	}
-	fmt.Printf("\n%s, %d rounds\n%-34s %9s %9s %7s\n", title, rounds, "", "p50 ms", "p95 ms", "ratio")
-	var base float64
-	for i, m := range methods {
-		slices.Sort(times[i])
-		p50, p95 := ms(times[i][len(times[i])/2]), ms(times[i][len(times[i])*95/100])
-		if i == 0 {
-			base = p50
-		}
-		fmt.Printf("%-34s %9.3f %9.3f %6.2fx\n", m.name, p50, p95, p50/base)
-	}
-	return nil
-}
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // label names a method of a tier.
 func (t *tier) label(what string) string { return strings.TrimSpace(t.be.Name() + " " + what) }

@@ -7,28 +7,63 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/chitin-sh/chitin/bench/figure"
 	"github.com/chitin-sh/chitin/sandbox"
+	"github.com/chitin-sh/chitin/sandbox/gvisor"
+	"github.com/chitin-sh/chitin/sandbox/namespace"
 )
+
+// liveWant and coldWant are the milliseconds that a backend should need at most.
+var (
+	liveWant = map[string]float64{gvisor.Name: 10}
+	coldWant = map[string]float64{gvisor.Name: 250, namespace.Name: 12}
+)
+
+func bare(argv ...string) figure.Method {
+	return figure.Method{Name: "host: fork, exec, output captured", Do: func() error { return captured(argv...) }}
+}
 
 // live measures a command in a box that is there already.
 func (b *bench) live(ctx context.Context, rounds int) error {
-	m := []method{{"host captured", func() error { return captured("/bin/true") }}}
+	m := []figure.Method{bare("/bin/true")}
 	for _, t := range b.tiers {
-		m = append(m, method{t.label(""), func() error { return inside(ctx, t.box, io.Discard, "/bin/true") }})
+		m = append(m, figure.Method{Name: t.be.Name(), Do: func() error { return inside(ctx, t.box, io.Discard, "/bin/true") }})
 	}
-	return measure("exec true in a live box", rounds, m)
+	p50, err := figure.Interleave(os.Stdout, "exec true in a live box", rounds, m...)
+	if err != nil {
+		return err
+	}
+	for i, t := range b.tiers {
+		if want := liveWant[t.be.Name()]; want > 0 {
+			b.table.AtMost(t.label("exec true"), p50[i+1], want, "ms")
+		} else {
+			b.table.AtMost(t.label("exec true / captured fork and exec"), p50[i+1]/p50[0], 1.3, "x")
+		}
+	}
+	return nil
 }
 
 // cold measures from nothing to the end of the first command.
 func (b *bench) cold(ctx context.Context, rounds int) error {
-	m := []method{{"host captured", func() error { return captured("/bin/true") }}}
+	m := []figure.Method{bare("/bin/true")}
 	var boxes []sandbox.Box
+	empty := func() { // not part of the time to a first answer
+		for _, box := range boxes {
+			_ = box.Close(context.WithoutCancel(ctx))
+		}
+		boxes = nil
+	}
+	defer empty()
 	for _, t := range b.tiers {
-		m = append(m, method{t.label("create + true"), func() error {
+		m = append(m, figure.Method{Name: t.label("create and true"), Before: empty, Do: func() error {
 			box, err := b.create(ctx, t.be)
 			if err != nil {
 				return err
@@ -37,100 +72,116 @@ func (b *bench) cold(ctx context.Context, rounds int) error {
 			return inside(ctx, box, io.Discard, "/bin/true")
 		}})
 	}
-	// Closing is not part of the time to a first answer; it follows untimed.
-	err := measure("cold: make a box and run true", rounds, m)
-	t0 := time.Now()
-	for _, box := range boxes {
-		_ = box.Close(ctx)
+	p50, err := figure.Interleave(os.Stdout, "cold: make a box and run true", rounds, m...)
+	if err != nil {
+		return err
 	}
-	if n := len(boxes); n > 0 {
-		fmt.Printf("closing one: %.1f ms\n", ms(time.Since(t0)/time.Duration(n)))
+	for i, t := range b.tiers {
+		b.table.AtMost(t.label("make a box and run true"), p50[i+1], coldWant[t.be.Name()], "ms")
 	}
-	return err
+	return nil
 }
 
 // bulk measures 100 MiB of output.
 func (b *bench) bulk(ctx context.Context, rounds int) error {
 	argv := []string{"head", "-c", "104857600", "/dev/zero"}
-	m := []method{{"host pipe", func() error {
+	m := []figure.Method{{Name: "host: pipe", Do: func() error {
 		c := exec.Command(argv[0], argv[1:]...)
-		c.Stdout = struct{ io.Writer }{io.Discard}
+		c.Stdout = discard{}
 		return c.Run()
 	}}}
 	for _, t := range b.tiers {
-		m = append(m, method{t.label(""), func() error { return inside(ctx, t.box, io.Discard, argv...) }})
+		m = append(m, figure.Method{Name: t.be.Name(), Do: func() error { return inside(ctx, t.box, discard{}, argv...) }})
 	}
-	return measure("100 MiB of output", rounds, m)
+	p50, err := figure.Interleave(os.Stdout, "100 MiB of output", rounds, m...)
+	if err != nil {
+		return err
+	}
+	for i, t := range b.tiers {
+		if t.be.Name() == namespace.Name { // no descriptor passes into gVisor's kernel
+			b.table.AtMost(t.label("100 MiB of output / the host's pipe"), p50[i+1]/p50[0], 1.2, "x")
+		}
+	}
+	return nil
 }
+
+// discard is not io.Discard, which would be read into without a copy.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // cancel measures from the end of a context to the end of the process group.
 func (b *bench) cancel(ctx context.Context, rounds int) error {
 	for _, t := range b.tiers {
-		var sum, worst time.Duration
+		var times []time.Duration
 		for range rounds {
-			cctx, stop := context.WithCancel(ctx)
-			r, w := io.Pipe()
-			p, err := t.box.Start(cctx, sandbox.Cmd{Argv: []string{"sh", "-c", "sleep 60 & sleep 60 & echo up; wait"},
-				Stdin: sandbox.NoStdin, Stdout: w})
+			d, err := cancelled(ctx, t.box)
 			if err != nil {
-				stop()
 				return err
 			}
-			if _, err := r.Read(make([]byte, 8)); err != nil {
-				stop()
-				return err
-			}
-			t0 := time.Now()
-			stop()
-			_, _ = p.Wait(context.WithoutCancel(ctx))
-			d := time.Since(t0)
-			sum, worst = sum+d, max(worst, d)
+			times = append(times, d)
 		}
-		fmt.Printf("\n%s: cancel to the end of the group: mean %.2f ms, worst %.2f ms (%d)\n",
-			t.be.Name(), ms(sum/time.Duration(rounds)), ms(worst), rounds)
+		b.table.AtMost(t.label("cancel to the reported end of the group"), figure.Quantile(times, 0.5), 5, "ms")
 	}
 	return nil
+}
+
+func cancelled(ctx context.Context, box sandbox.Box) (time.Duration, error) {
+	cctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r, w := io.Pipe()
+	p, err := box.Start(cctx, sandbox.Cmd{Argv: []string{"sh", "-c", "sleep 60 & sleep 60 & echo up; wait"}, Stdin: sandbox.NoStdin, Stdout: w})
+	if err != nil {
+		return 0, err
+	}
+	if _, err := r.Read(make([]byte, 8)); err != nil {
+		return 0, err
+	}
+	time.Sleep(5 * time.Millisecond) // the shell has come to its wait
+	t0 := time.Now()
+	stop()
+	if x, _ := p.Wait(context.WithoutCancel(ctx)); x.Signal != int(syscall.SIGKILL) {
+		return 0, fmt.Errorf("cancelled, but %+v", x)
+	}
+	return time.Since(t0), nil
 }
 
 // density measures what idle boxes cost, every process counted, and whether a
 // command gets slower beside them.
 func (b *bench) density(ctx context.Context, n int) error {
 	for _, t := range b.tiers {
-		before, private, err := availableAfter(ctx, b, t, n)
-		if err != nil {
+		if err := b.crowd(ctx, t, n); err != nil {
 			return err
 		}
-		fmt.Printf("\n%s: %d idle boxes: %.2f MiB each of the machine's memory, %.2f MiB of it private to their processes\n",
-			t.be.Name(), n, before, private)
 	}
 	return nil
 }
 
-func availableAfter(ctx context.Context, b *bench, t *tier, n int) (each, private float64, err error) {
-	free, mine := available(), privateKiB()
+func (b *bench) crowd(ctx context.Context, t *tier, n int) error {
+	free, mine := available(), proportional()
 	var boxes []sandbox.Box
 	defer func() {
 		for _, box := range boxes {
-			_ = box.Close(ctx)
+			_ = box.Close(context.WithoutCancel(ctx))
 		}
 	}()
 	for range n {
 		box, err := b.create(ctx, t.be)
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
 		boxes = append(boxes, box)
 		if err := inside(ctx, box, io.Discard, "/bin/true"); err != nil {
-			return 0, 0, err
+			return err
 		}
 	}
-	time.Sleep(time.Second)
-	each = float64(free-available()) / 1024 / float64(n)
-	private = float64(privateKiB()-mine) / 1024 / float64(n)
-	return each, private, measure(fmt.Sprintf("exec true with %d boxes of %s", n, t.be.Name()), 100, []method{
-		{"host captured", func() error { return captured("/bin/true") }},
-		{t.label("first box"), func() error { return inside(ctx, t.box, io.Discard, "/bin/true") }},
-	})
+	time.Sleep(4 * time.Second)
+	pss := float64(proportional()-mine) / 1024 / float64(n)
+	fmt.Printf("\n%s: %d idle boxes: %.2f MiB of the machine's memory each, %.2f MiB resident\n", t.be.Name(), n, float64(free-available())/1024/float64(n), pss)
+	b.table.AtMost(t.label(fmt.Sprintf("%d idle boxes: resident memory of all processes, each", n)), pss, 8, "MiB")
+	_, err := figure.Interleave(os.Stdout, fmt.Sprintf("exec true beside %d boxes of %s", n, t.be.Name()), 100, bare("/bin/true"),
+		figure.Method{Name: "the first box", Do: func() error { return inside(ctx, t.box, io.Discard, "/bin/true") }})
+	return err
 }
 
 // available is the machine's free memory in KiB.
@@ -141,29 +192,47 @@ func available() int64 {
 	}
 	for line := range strings.Lines(string(b)) {
 		if f := strings.Fields(line); len(f) > 1 && f[0] == "MemAvailable:" {
-			n, _ := strconv.ParseInt(f[1], 10, 64)
-			return n
+			n, err := strconv.ParseInt(f[1], 10, 64)
+			if err == nil {
+				return n
+			}
 		}
 	}
 	return 0
 }
 
-// privateKiB sums the private memory of every descendant of this process.
-func privateKiB() int64 {
+// proportional sums the resident memory of every descendant of this process in
+// KiB, shared pages divided among those who share them. Processes that share
+// one address space, as gVisor's stubs do, are counted once.
+func proportional() int64 {
 	var sum int64
+	var seen []int
 	for _, pid := range descendants(os.Getpid()) {
+		if slices.ContainsFunc(seen, func(other int) bool { return sameMemory(pid, other) }) {
+			continue
+		}
 		b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "smaps_rollup"))
 		if err != nil {
 			continue
 		}
+		seen = append(seen, pid)
 		for line := range strings.Lines(string(b)) {
-			if f := strings.Fields(line); len(f) > 1 && strings.HasPrefix(f[0], "Private_") {
-				n, _ := strconv.ParseInt(f[1], 10, 64)
-				sum += n
+			if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
+				n, err := strconv.ParseInt(f[1], 10, 64)
+				if err == nil {
+					sum += n
+				}
 			}
 		}
 	}
 	return sum
+}
+
+// sameMemory asks the kernel whether two processes have one address space.
+func sameMemory(a, b int) bool {
+	const kcmpVM = 1
+	r, _, errno := unix.Syscall6(unix.SYS_KCMP, uintptr(a), uintptr(b), kcmpVM, 0, 0, 0)
+	return errno == 0 && r == 0
 }
 
 func descendants(pid int) []int {
