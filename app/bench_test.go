@@ -14,7 +14,7 @@ import (
 	"github.com/chitin-sh/chitin/toolpolicy"
 )
 
-func benchApp(b *testing.B) *App {
+func benchApp(b testing.TB) *App {
 	b.Helper()
 	dir := b.TempDir() + "/state"
 	a, err := New(context.Background(), Options{

@@ -58,7 +58,9 @@ func serveBench(b testing.TB, h http.Handler, srv *http.Server) string {
 }
 
 // load sends n requests over conns connections, one at a time on each, and
-// returns how long each took. With rate, requests per second are limited.
+// returns how long each took. With rate, requests are due at fixed times, and
+// an answer's time counts from when its request was due: a server that falls
+// behind cannot hide it by being asked less.
 func load(b testing.TB, addr string, request []byte, code, conns, n int, rate float64) []time.Duration {
 	var next atomic.Int64
 	begin := time.Now()
@@ -82,7 +84,7 @@ func load(b testing.TB, addr string, request []byte, code, conns, n int, rate fl
 				if rate > 0 {
 					due := begin.Add(time.Duration(float64(k) / rate * float64(time.Second)))
 					time.Sleep(time.Until(due))
-					start = time.Now()
+					start = due
 				}
 				if _, err := c.Write(request); err != nil {
 					b.Error(err)

@@ -31,7 +31,7 @@ func BenchmarkRunning(b *testing.B) {
 			limit := serveBench(b, bare(code, json.RawMessage(answer)), nil)
 			request := invokeRequest(c.body, c.header)
 			rate := compare(b, limit, addr, request, code, 64)
-			half := load(b, addr, request, code, 16, max(b.N, 500), rate/2)
+			half := load(b, addr, request, code, 64, max(int(rate), 500), rate/2) // two seconds of it
 			b.ReportMetric(float64(half[len(half)*99/100].Microseconds()), "p99-at-half-µs")
 			b.ReportMetric(float64(half[len(half)/2].Microseconds()), "p50-at-half-µs")
 		})
