@@ -44,6 +44,8 @@ func ended(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return nil
+	case errors.Is(err, errOther):
+		return err
 	case errors.As(err, &ce) && ce.Code == websocket.StatusMessageTooBig:
 		return fmt.Errorf("a message was longer than %d bytes", acpapi.MaxFrame)
 	case errors.As(err, &ce) && ce.Reason != "":
@@ -91,6 +93,8 @@ func readLine(r *bufio.Reader, limit int) (line []byte, long bool, err error) {
 	}
 }
 
+var errOther = errors.New("the gateway sent something else than messages")
+
 // receive writes the gateway's messages as lines.
 func receive(ctx context.Context, ws *websocket.Conn, out *lines) error {
 	for {
@@ -100,7 +104,7 @@ func receive(ctx context.Context, ws *websocket.Conn, out *lines) error {
 		}
 		var b bytes.Buffer
 		if typ != websocket.MessageText || json.Compact(&b, data) != nil {
-			return errors.New("the gateway sent something else than messages")
+			return errOther
 		}
 		if err := out.write(b.Bytes()); err != nil {
 			return err
