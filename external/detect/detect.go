@@ -85,7 +85,7 @@ func (d *Detector) Scan(text string) Report {
 
 // report is what the last run found.
 func (s *scanner) report(threshold, bonus float64) Report {
-	r := Report{Score: s.model.score(s.model.odds(s.best, s.chunks, s.plain()) + bonus)}
+	r := Report{Score: s.model.score(s.model.Odds(s.summary()) + bonus)}
 	if r.Flagged = r.Score >= threshold; r.Flagged {
 		s.explain(&r)
 	}

@@ -1,8 +1,9 @@
 package detect
 
-import "sync"
-
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // Slots is the number of weights of a model.
 const Slots = 1 << modelBits
@@ -14,20 +15,26 @@ var Windows = []int{1, 2, window}
 // that long and short windows compare.
 func Norm(n int) float64 { return 4 / math.Sqrt(float64(n)+6) }
 
-// Features are the slots of the features of every chunk of text, a chunk being
-// a few words, where the chunks start, how many tokens they
-// have, and how many high rules fired that need not be weighed.
-func Features(text string) (chunks [][]uint32, starts, tokens []int, plain int) {
+// Text is a text as training sees it.
+type Text struct {
+	Chunks         [][]uint32 // the slots of the features of every few words
+	Starts, Tokens []int      // where the chunks start, and how many words they have
+	Summary        Summary    // without windows
+}
+
+// Features cuts a text as a scan does.
+func Features(text string) (t Text) {
 	s := newScanner(blank())
 	var row []uint32
 	s.tap = func(slot uint32) { row = append(row, slot) }
 	s.run(text, func() {
-		chunks = append(chunks, row)
-		starts = append(starts, s.starts[(s.chunks-1)%window])
-		tokens = append(tokens, s.counts[(s.chunks-1)%window])
+		t.Chunks = append(t.Chunks, row)
+		t.Starts = append(t.Starts, s.starts[(s.chunks-1)%window])
+		t.Tokens = append(t.Tokens, s.counts[(s.chunks-1)%window])
 		row = nil
 	})
-	return chunks, starts, tokens, s.plain()
+	t.Summary = s.summary()
+	return t
 }
 
 // blank is a model of no opinion.

@@ -93,6 +93,13 @@ func (s *scanner) step(e element, i, start int) {
 	}
 	if rule.Severity == High {
 		s.strong |= 1 << pat.rule
+	} else {
+		s.hints |= 1 << pat.rule
+	}
+	if rule.Severity != Low && quoted(s.lex.s, start) {
+		s.quotes++
+	} else if rule.Sure {
+		s.sure = true
 	}
 	x := s.slots[e.pat]
 	s.sum += int(s.w[x])
@@ -116,6 +123,24 @@ func lineStart(text string, i int) bool {
 		case ' ', '\t', '#', '*', '>', '-', '"', '`', '\r', '[', '(', '/':
 		default:
 			return false
+		}
+	}
+	return false
+}
+
+// quoted reports whether a quotation begins a little before i: what is
+// mentioned is not said.
+func quoted(text string, i int) bool {
+	for n := 0; n < 24 && i > 0; n++ {
+		i--
+		switch c := text[i]; c {
+		case '\n':
+			return false
+		case '"', '\'', '`', 0x9c, 0x98: // the last two end the opening quotes beyond ASCII
+			if c >= 0x80 && (i < 2 || text[i-2:i] != "\xe2\x80") {
+				continue
+			}
+			return i == 0 || text[i-1] < 'A' || c == '`' || c >= 0x80
 		}
 	}
 	return false

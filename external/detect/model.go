@@ -18,21 +18,20 @@ const modelBits = 20
 //go:embed weights.bin
 var weightsFile string
 
-// Model is a linear model over hashed words, word pairs and triples, prefixes
-// and rule hits, weighed in windows of a text.
+// Model is a linear model over hashed words, word pairs and triples, prefixes,
+// concepts and rule hits, weighed in windows of a text, and a second one over
+// what the windows and rules of a text come to.
 type Model struct {
-	W         string  // 2^modelBits weights, int8 each
-	Scale     float64 // of a weight, in log-odds
-	Bias      float64 // log-odds of an empty window
-	Plain     float64 // log-odds for a high rule that fired where attacks are not talked about
-	Length    float64 // log-odds off for each doubling of a text's length
-	Threshold float64 // log-odds from which a text is flagged
-	Slope     float64 // from log-odds above the threshold to those of the score
+	W         string             // 2^modelBits weights, int8 each
+	Scale     float64            // of a weight, in log-odds
+	Combine   [Summaries]float64 // of the parts of a Summary
+	Threshold float64            // log-odds from which a text is flagged
+	Slope     float64            // from log-odds above the threshold to those of the score
 }
 
 const (
-	modelMagic  = "CHITINW3"
-	modelFloats = 6
+	modelMagic  = "CHITINW4"
+	modelFloats = 3 + Summaries
 )
 
 // ParseModel reads a model as Bytes writes it. The weights are not copied.
@@ -44,8 +43,13 @@ func ParseModel(s string) (*Model, error) {
 	f := func(i int) float64 {
 		return math.Float64frombits(binary.LittleEndian.Uint64([]byte(s[len(modelMagic)+8*i:][:8])))
 	}
-	m := &Model{W: s[head:], Scale: f(0), Bias: f(1), Plain: f(2), Length: f(3), Threshold: f(4), Slope: f(5)}
-	if !(m.Scale > 0 && m.Slope > 0) || math.IsNaN(m.Bias+m.Plain+m.Length+m.Threshold) {
+	m := &Model{W: s[head:], Scale: f(0), Threshold: f(1), Slope: f(2)}
+	sum := m.Threshold
+	for i := range m.Combine {
+		m.Combine[i] = f(3 + i)
+		sum += m.Combine[i]
+	}
+	if !(m.Scale > 0 && m.Slope > 0) || math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return nil, fmt.Errorf("model has no scale")
 	}
 	return m, nil
@@ -54,7 +58,7 @@ func ParseModel(s string) (*Model, error) {
 // Bytes is the model as a file.
 func (m *Model) Bytes() []byte {
 	b := []byte(modelMagic)
-	for _, f := range []float64{m.Scale, m.Bias, m.Plain, m.Length, m.Threshold, m.Slope} {
+	for _, f := range append([]float64{m.Scale, m.Threshold, m.Slope}, m.Combine[:]...) {
 		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
 	}
 	return append(b, m.W...)
@@ -113,12 +117,6 @@ func patternSlot(id, text string) uint32 {
 		}
 	}
 	return slot(h, kindRule)
-}
-
-// odds are the log-odds of a text of so many chunks whose heaviest window has
-// the given normalised sum of weights, and in which so many high rules fired.
-func (m *Model) odds(sum float64, chunks, plain int) float64 {
-	return m.Bias + m.Scale*sum + m.Plain*float64(plain) - m.Length*math.Log2(float64(max(1, chunks)))
 }
 
 // score is the probability of log-odds: a half at the threshold.

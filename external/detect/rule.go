@@ -15,6 +15,7 @@ type Rule struct {
 	ID       string
 	Family   Family
 	Severity string // high, medium or low
+	Sure     bool   // flags a text that neither quotes it nor is about attacks
 	Patterns []string
 	Fires    []string // examples that must match
 	Quiet    []string // examples that must not
@@ -31,7 +32,7 @@ const (
 // Rules are all rules, in the order of their families.
 func Rules() []Rule {
 	var all []Rule
-	for _, list := range [][]Rule{overrideRules, roleRules, extractionRules, toolRules, exfiltrationRules, turnRules, triggerRules, hiddenRules, otherRules} {
+	for _, list := range [][]Rule{sureRules, overrideRules, roleRules, extractionRules, toolRules, exfiltrationRules, turnRules, triggerRules, hiddenRules, otherRules, plantRules} {
 		all = append(all, list...)
 	}
 	return all

@@ -16,7 +16,7 @@ func fires(d *Detector, id, text string) bool {
 
 func TestRulesExamples(t *testing.T) {
 	t.Parallel()
-	d := New(Config{})
+	d := New(Config{Model: blank()}) // rules do not depend on weights
 	seen := map[string]bool{}
 	for _, r := range Rules() {
 		if seen[r.ID] || r.ID == "" || r.Family == "" || len(r.Fires) == 0 || len(r.Quiet) == 0 {
@@ -34,4 +34,44 @@ func TestRulesExamples(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A summary counts rules in the bits of a word.
+func TestRulesAreFew(t *testing.T) {
+	t.Parallel()
+	if n := len(Rules()) + len(contextRules); n > 64 {
+		t.Errorf("%d rules do not fit", n)
+	}
+}
+
+func TestConcepts(t *testing.T) {
+	t.Parallel()
+	x, err := parseConcepts(conceptsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := New(Config{Model: blank()})
+	for text, want := range map[string]string{
+		"ignore": "ignore", "Ignoring": "ignore", "vergiss": "ignore", "忽略": "ignore", "무시": "ignore", "игнорируйте": "ignore",
+		"instructions": "inst", "consignes": "inst", "指示": "inst", "निर्देशों": "inst", "password": "secret", "kata sandi": "secret", "weather": "",
+	} {
+		s := d.scanner()
+		got := ""
+		n := s.lexer(text)
+		if c := s.concept(n); c != 0 {
+			got = x.names[c-1]
+		}
+		if got != want {
+			t.Errorf("%q is about %q, want %q", text, got, want)
+		}
+	}
+	if _, err := parseConcepts("no name"); err == nil {
+		t.Error("a line without a name is taken")
+	}
+}
+
+// lexer cuts a short text into the buffer and returns the place of its last token.
+func (s *scanner) lexer(text string) int {
+	s.reset(text)
+	return reach + s.lex.fill(s.buf[reach:]) - 1
 }

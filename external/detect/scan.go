@@ -2,28 +2,32 @@ package detect
 
 import (
 	"math"
-	"math/bits"
 )
 
 const (
+	maybeConcept = 1 << 8 // bit of masks
+
 	batch     = 256 // tokens cut at a time
 	reach     = 48  // tokens of the batch before that are kept
 	chunkSize = 16  // tokens that are weighed together
 	window    = 4   // chunks in a window
 	maxSpans  = 64  // reported from one text
-	talks     = 3   // words about attacks that make a text an article about them
+	talks     = 3   // words about attacks that make a text an article about them,
+	talkEvery = 10  // if every so many chunks has one
 )
 
 // scanner is the state of one scan, reused between scans.
 type scanner struct {
-	prog  *program
-	model *Model
-	w     *[Slots]int8 // the model's weights
-	slots []uint32     // by pattern
-	lex   lexer
-	buf   [reach + batch]tok   // the last tokens of the batch before, and the batch
-	sums  [reach + batch]int32 // weights of the tokens of buf
-	masks [reach + batch]uint8 // what rules say of their hashes
+	lexicon *lexicon
+	near    [2]noted // the last concepts
+	prog    *program
+	model   *Model
+	w       *[Slots]int8 // the model's weights
+	slots   []uint32     // by pattern
+	lex     lexer
+	buf     [reach + batch]tok    // the last tokens of the batch before, and the batch
+	sums    [reach + batch]int32  // weights of the tokens of buf
+	masks   [reach + batch]uint16 // what rules and, at bit 8, concepts say of their hashes
 
 	pos   int        // tokens seen, counted on over scans
 	open  int        // the last token that may go on with a pattern
@@ -31,6 +35,9 @@ type scanner struct {
 	hits  []match
 
 	strong uint64 // the high rules that fired
+	hints  uint64 // the others
+	sure   bool   // one of them needs no weighing
+	quotes int    // rules that fired in quotations
 	talk   int    // words of those who write about attacks
 	turned rotCount
 
@@ -52,7 +59,7 @@ type match struct{ pat, start, end int }
 
 func newScanner(m *Model) *scanner {
 	p := compiled()
-	s := &scanner{prog: p, model: m, w: m.table(), state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.pats))}
+	s := &scanner{prog: p, lexicon: concepts(), model: m, w: m.table(), state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.pats))}
 	for i, pat := range p.pats {
 		s.slots[i] = patternSlot(p.rules[pat.rule].ID, pat.text)
 	}
@@ -70,7 +77,9 @@ func (s *scanner) reset(text string) {
 	s.lex = lexer{s: text}
 	s.hits = s.hits[:0]
 	clear(s.buf[:reach])
-	s.strong, s.talk, s.turned = 0, 0, rotCount{}
+	s.near = [2]noted{{pos: -64}, {pos: -64}}
+	s.quotes = 0
+	s.strong, s.hints, s.sure, s.talk, s.turned = 0, 0, false, 0, rotCount{}
 	s.sum, s.chunks, s.best, s.from, s.to = 0, 0, math.Inf(-1), 0, 0
 }
 
@@ -96,10 +105,15 @@ func (s *scanner) run(text string, endChunk func()) {
 				sum += int(s.sums[i])
 				if mask := s.masks[i]; mask != 0 {
 					if s.pos = base + i; s.pos > s.open {
-						mask &= 0xf
+						mask &= maybeConcept | 0xf
 					}
-					if mask != 0 {
-						s.rules(text, i, mask)
+					if mask&0xff != 0 {
+						s.rules(text, i, uint8(mask))
+					}
+					if mask&maybeConcept != 0 {
+						if c := s.concept(i); c != 0 {
+							s.about(i, c)
+						}
 					}
 				}
 				if s.tap != nil {
@@ -146,7 +160,7 @@ func (s *scanner) weigh(n int) {
 			sum += int32(W[slot(join(h1, w.h), kindSkip)]) + int32(W[slot(w.p, kindStem)])
 		}
 		sums[i] = sum
-		masks[i] = ends[w.h>>(32-endBits)]
+		masks[i] = uint16(ends[w.h>>(32-endBits)]) | s.lexicon.may(w)
 		h1, h0, b0, t0 = h0, w.h, b, t
 	}
 }
@@ -193,15 +207,6 @@ func (s *scanner) close(n, end int) {
 			s.best, s.from, s.to = v, s.starts[k], end
 		}
 	}
-}
-
-// plain is how many high rules fired, up to two, in a text that does not talk
-// about attacks: what a rule names for certain need not be weighed.
-func (s *scanner) plain() int {
-	if s.talk >= talks {
-		return 0
-	}
-	return min(2, bits.OnesCount64(s.strong))
 }
 
 // norms is Norm of the sizes a window can have.

@@ -11,12 +11,12 @@ import (
 
 // params are the knobs of a fit.
 type params struct {
-	epochs, runs, warm, minDocs, minGroups, carriers           int
-	rate, l2, drop, mixed, context, own, benign, length, plain float64
+	epochs, runs, warm, minDocs, minGroups, carriers, plants                                    int
+	rate, l2, drop, mixed, context, own, benign, plain, length, hint, talk, quote, balance, fpr float64
 }
 
 func defaults() params {
-	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 3, length: 0.15, plain: 1.2, carriers: 2500, rate: 0.15, l2: 6e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.5, benign: 1}
+	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 2, plain: 0.9, length: 0.25, hint: 0.1, talk: 0.1, quote: 0.7, fpr: 0.005, carriers: 2500, plants: 4000, rate: 0.15, l2: 6e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.25, benign: 1}
 }
 
 // learner is a logistic model over the heaviest window of each text, fitted by
@@ -68,7 +68,7 @@ func fitOnce(docs []*doc, p params, allowed []bool, seed uint64) *learner {
 		l.rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		rate := p.rate / (1 + 0.15*float64(e))
 		for _, i := range order {
-			if d := docs[i]; e < p.warm && d.Injection && !d.own && len(d.windows) > 10 {
+			if d := docs[i]; e < p.warm && d.Injection && !d.own && len(d.Chunks) > 10 {
 				continue // where in a long text the attack stands is learned from the short ones first
 			}
 			l.learn(docs[i], rate)
@@ -100,7 +100,7 @@ func common(docs []*doc, p params) []bool {
 		if i == 0 || group(d.Source) != group(byGroup[i-1].Source) {
 			g++
 		}
-		for _, c := range d.windows {
+		for _, c := range d.Chunks {
 			for _, f := range c {
 				if lastText[f] != int32(i+1) {
 					lastText[f] = int32(i + 1)
@@ -121,18 +121,18 @@ func common(docs []*doc, p params) []bool {
 }
 
 // best is the heaviest window of d: its first and last chunk and its log-odds.
-func (l *learner) best(d *doc) (from, to int, odds float64) {
-	prefix := make([]float64, len(d.windows)+1)
-	tokens := make([]int, len(d.windows)+1)
-	for i, c := range d.windows {
+func (l *learner) best(d *doc) (from, to int, top float64) {
+	prefix := make([]float64, len(d.Chunks)+1)
+	tokens := make([]int, len(d.Chunks)+1)
+	for i, c := range d.Chunks {
 		sum := 0.0
 		for _, f := range c {
 			sum += float64(l.w[f])
 		}
-		prefix[i+1], tokens[i+1] = prefix[i]+sum, tokens[i]+d.tokens[i]
+		prefix[i+1], tokens[i+1] = prefix[i]+sum, tokens[i]+d.Tokens[i]
 	}
-	top := math.Inf(-1)
-	for end := 1; end <= len(d.windows); end++ {
+	top = math.Inf(-1)
+	for end := 1; end <= len(d.Chunks); end++ {
 		for _, size := range detect.Windows {
 			start := max(0, end-size)
 			if v := (prefix[end] - prefix[start]) * detect.Norm(tokens[end]-tokens[start]); v > top {
@@ -140,7 +140,7 @@ func (l *learner) best(d *doc) (from, to int, odds float64) {
 			}
 		}
 	}
-	return from, to, top + l.bias + l.p.plain*float64(d.plain) - l.p.length*math.Log2(float64(len(d.windows)))
+	return from, to, top
 }
 
 // learn moves the weights of the heaviest window of d, and for a harmless text
@@ -148,10 +148,10 @@ func (l *learner) best(d *doc) (from, to int, odds float64) {
 func (l *learner) learn(d *doc, rate float64) {
 	from, to, _ := l.best(d)
 	l.update(d, from, to, rate)
-	if !d.Injection && len(d.windows) > 1 {
+	if !d.Injection && len(d.Chunks) > 1 {
 		size := detect.Windows[l.rnd.IntN(len(detect.Windows))]
-		from = l.rnd.IntN(len(d.windows))
-		l.update(d, from, min(len(d.windows), from+size), rate)
+		from = l.rnd.IntN(len(d.Chunks))
+		l.update(d, from, min(len(d.Chunks), from+size), rate)
 	}
 }
 
@@ -159,8 +159,8 @@ func (l *learner) update(d *doc, from, to int, rate float64) {
 	keep := 1 - l.p.drop
 	used := make([]uint32, 0, 512)
 	sum, tokens := 0.0, 0
-	for i, c := range d.windows[from:to] {
-		tokens += d.tokens[from+i]
+	for i, c := range d.Chunks[from:to] {
+		tokens += d.Tokens[from+i]
 		for _, f := range c {
 			if l.allowed[f] && l.rnd.Float64() < keep {
 				used = append(used, f)
@@ -169,7 +169,7 @@ func (l *learner) update(d *doc, from, to int, rate float64) {
 		}
 	}
 	norm := detect.Norm(tokens)
-	odds := l.bias + sum*norm + l.p.plain*float64(d.plain)
+	odds := l.bias + sum*norm + l.p.plain*d.plain
 	y := 0.0
 	if d.Injection {
 		y = 1

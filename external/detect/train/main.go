@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"strings"
 
@@ -22,10 +23,9 @@ type doc struct {
 	Injection        bool
 	own              bool
 	weight           float64
-	windows          [][]uint32 // features by chunk
-	starts, tokens   []int      // of chunks
-	plain            int
-	text             string
+	detect.Text
+	plain float64 // high rules that fired where attacks are not talked about
+	text  string
 }
 
 func main() {
@@ -44,10 +44,16 @@ func main() {
 	flag.Float64Var(&p.own, "own", p.own, "weight of our own texts")
 	flag.Float64Var(&p.benign, "benign", p.benign, "weight of harmless rows")
 	flag.Float64Var(&p.length, "length", p.length, "log-odds off for each doubling of a text's length")
+	flag.Float64Var(&p.hint, "hint", p.hint, "log-odds for a rule that is not high")
+	flag.Float64Var(&p.talk, "talk", p.talk, "log-odds off for each doubling of the words about attacks")
+	flag.Float64Var(&p.quote, "quote", p.quote, "log-odds off for a rule that fired in a quotation of an article about attacks")
+	flag.Float64Var(&p.balance, "balance", p.balance, "how much rows of large sources weigh less: 0 not, 1 so that all sources weigh the same")
+	flag.Float64Var(&p.fpr, "fpr", p.fpr, "share of false positives of sources left out that sets the threshold")
 	flag.IntVar(&p.runs, "runs", p.runs, "runs that are averaged")
 	flag.IntVar(&p.warm, "warm", p.warm, "passes before long attacks are learned")
 	flag.Float64Var(&p.plain, "plain", p.plain, "log-odds for a high rule that fired where attacks are not talked about")
 	flag.IntVar(&p.carriers, "carriers", p.carriers, "own pages made of several texts")
+	flag.IntVar(&p.plants, "plants", p.plants, "own pages with a line planted")
 	flag.IntVar(&p.minDocs, "min-docs", p.minDocs, "texts a feature must be in")
 	flag.IntVar(&p.minGroups, "min-groups", p.minGroups, "sources a feature must be in")
 	flag.Parse()
@@ -55,6 +61,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	balance(docs, p)
 	docs = append(docs, ownDocs(p)...)
 	w := os.Stdout
 	if *report != "" {
@@ -94,7 +101,7 @@ func load(paths []string, p params) (docs []doc, err error) {
 			case r.Tier == "contextual":
 				d.weight = p.context
 			}
-			d.windows, d.starts, d.tokens, d.plain = detect.Features(r.Text)
+			d.read()
 			docs = append(docs, d)
 		}
 		if err := sc.Err(); err != nil {
@@ -102,4 +109,27 @@ func load(paths []string, p params) (docs []doc, err error) {
 		}
 	}
 	return docs, nil
+}
+
+// read cuts the text of d.
+func (d *doc) read() {
+	d.Text = detect.Features(d.text)
+	d.plain = d.Summary.Vector()[3]
+}
+
+// balance makes rows of large sources weigh less.
+func balance(docs []doc, p params) {
+	n := map[string]int{}
+	for i := range docs {
+		n[docs[i].Source]++
+	}
+	sum, all := 0.0, 0.0
+	for i := range docs {
+		all += docs[i].weight
+		docs[i].weight /= math.Pow(float64(n[docs[i].Source]), p.balance)
+		sum += docs[i].weight
+	}
+	for i := range docs {
+		docs[i].weight *= all / sum
+	}
 }

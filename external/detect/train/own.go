@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"log"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/chitin-sh/chitin/external/detect"
 )
 
 // ownTexts are templates of our own making: attacks, texts that look like
@@ -144,7 +143,7 @@ func closing(t string, i int) int {
 // harmless ones.
 func ownDocs(p params) []doc {
 	g := grammar{lists: map[string]string{}, rnd: rand.New(rand.NewPCG(3, 5))}
-	for _, f := range []string{"attacks", "harmless", "languages", "more"} {
+	for _, f := range []string{"attacks", "harmless", "languages", "more", "pages", "plants", "personas", "tongues"} {
 		b, err := ownTexts.ReadFile("own/" + f + ".txt")
 		if err == nil {
 			err = g.parse(string(b))
@@ -154,7 +153,7 @@ func ownDocs(p params) []doc {
 		}
 	}
 	var docs []doc
-	var harmless, attacks, tasks []string
+	var harmless, attacks, tasks, pages []string
 	seen := map[string]bool{}
 	add := func(s set, text string) {
 		text = strings.TrimSpace(text)
@@ -166,10 +165,13 @@ func ownDocs(p params) []doc {
 		if s.tier == "contextual" {
 			d.weight = p.context
 		}
-		d.windows, d.starts, d.tokens, d.plain = detect.Features(text)
+		d.read()
 		docs = append(docs, d)
 		switch s.tier {
 		case "-":
+			if strings.HasSuffix(s.name, "-page") {
+				pages = append(pages, text)
+			}
 			harmless = append(harmless, text)
 		case "contextual":
 			tasks = append(tasks, text)
@@ -183,6 +185,7 @@ func ownDocs(p params) []doc {
 		}
 	}
 	carriers(g.rnd, p, harmless, attacks, tasks, add)
+	plant(g.rnd, p, pages, harmless, attacks, tasks, add)
 	return docs
 }
 
@@ -208,5 +211,32 @@ func carriers(rnd *rand.Rand, p params, harmless, attacks, tasks []string, add f
 			}
 		}
 		add(s, strings.Join(parts, joints[rnd.IntN(len(joints))]))
+	}
+}
+
+// plant puts an attack, a task or a harmless line between the lines of pages.
+func plant(rnd *rand.Rand, p params, pages, harmless, attacks, tasks []string, add func(set, string)) {
+	pick := func(from []string) string { return from[rnd.IntN(len(from))] }
+	for i := range p.plants {
+		page := pick(pages)
+		for range rnd.IntN(4) {
+			page += "\n\n" + pick(pages)
+		}
+		joint := "\n"
+		if strings.Count(page, "\n") < 2 {
+			joint = ". "
+		}
+		lines := strings.Split(page, joint)
+		at := []int{0, len(lines), rnd.IntN(len(lines) + 1)}[rnd.IntN(3)]
+		s, line := set{name: "plant-none", tier: "-"}, ""
+		switch i % 8 {
+		case 0, 1, 2:
+			s, line = set{name: "plant-attack", tier: "explicit"}, pick(attacks)
+		case 3, 4, 5:
+			s, line = set{name: "plant-task", tier: "contextual"}, pick(tasks)
+		case 6:
+			line = pick(harmless)
+		}
+		add(s, strings.Join(slices.Insert(lines, at, line), joint))
 	}
 }

