@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"net/http"
 
 	"github.com/chitin-sh/chitin/audit"
 	"github.com/chitin-sh/chitin/audit/checks/all"
@@ -10,6 +11,7 @@ import (
 	"github.com/chitin-sh/chitin/audit/probe"
 	"github.com/chitin-sh/chitin/audit/render"
 	"github.com/chitin-sh/chitin/gateway"
+	"github.com/chitin-sh/chitin/server/httpapi"
 	"github.com/chitin-sh/chitin/server/mcpapi"
 	"github.com/chitin-sh/chitin/session"
 	"github.com/chitin-sh/chitin/toolpolicy/approval"
@@ -27,6 +29,24 @@ func (a *App) openMCP() *mcpapi.Door {
 	}
 	a.mcp = mcpapi.New(deps)
 	return a.mcp
+}
+
+// resource is the gateway as an OAuth protected resource.
+func (a *App) resource() mcpapi.Resource {
+	auth := a.live.Load().loaded.Gateway.Auth
+	return mcpapi.ResourceOf(auth.Mode, auth.OIDC)
+}
+
+// resourceRoutes say what protects /mcp.
+func (a *App) resourceRoutes() []httpapi.Extra {
+	var out []httpapi.Extra
+	for _, path := range []string{mcpapi.MetadataPath, mcpapi.MetadataPath + "/mcp"} {
+		out = append(out, httpapi.Extra{
+			Route:   gateway.Route{Path: path, Methods: []string{http.MethodGet, http.MethodHead}, Auth: gateway.AuthPublic, About: "Which issuer's tokens /mcp takes (RFC 9728), with mode oidc and an audience that is a URL."},
+			Handler: mcpapi.Metadata(a.resource),
+		})
+	}
+	return out
 }
 
 // track ends a call when its caller's authority ends.

@@ -70,7 +70,7 @@ type TrustedProxyConfig struct {
 // OIDCConfig is the key "gateway.auth.oidc".
 type OIDCConfig struct {
 	Issuer          string   `yaml:"issuer,omitempty" doc:"Issuer URL that tokens must carry."`
-	Audience        []string `yaml:"audience,omitempty" doc:"Audiences of which a token must carry one. An empty list accepts no token."`
+	Audience        []string `yaml:"audience,omitempty" doc:"Audiences of which a token must carry one. An empty list accepts no token. One that is a URL, such as https://gateway.example.org/mcp, is this gateway's resource identifier and is published to MCP clients."`
 	JWKSURL         string   `yaml:"jwksUrl,omitempty" doc:"Where the issuer's keys are. Absent: found through the issuer's discovery document."`
 	JWKSFile        string   `yaml:"jwksFile,omitempty" doc:"File with the issuer's keys, instead of a URL."`
 	AssertionHeader string   `yaml:"assertionHeader,omitempty" doc:"Header with a proxy's signed assertion, such as X-Pomerium-Jwt-Assertion or Cf-Access-Jwt-Assertion. Absent: Authorization: Bearer."`

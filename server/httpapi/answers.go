@@ -20,7 +20,9 @@ var (
 func writeUnauthorized(w http.ResponseWriter) {
 	h := w.Header()
 	h["Content-Type"] = typeJSON
-	h["Www-Authenticate"] = bodyBearer
+	if h["Www-Authenticate"] == nil {
+		h["Www-Authenticate"] = bodyBearer
+	}
 	w.WriteHeader(http.StatusUnauthorized)
 	_, _ = w.Write(bodyUnauthorized)
 }
@@ -147,6 +149,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, ref *gateway.Ref
 	}
 	if ref.RetryAfter > 0 {
 		w.Header()["Retry-After"] = []string{ref.RetryAfterSeconds()}
+	}
+	challenged := ref.Status == http.StatusUnauthorized || ref.Reason == gateway.ReasonScope
+	if s.deps.Challenge != nil && challenged && r.URL.Path == mcpPath {
+		if c := s.deps.Challenge(ref); c != "" {
+			w.Header()["Www-Authenticate"] = []string{c}
+		}
 	}
 	switch {
 	case ref.Status == http.StatusUnauthorized:

@@ -48,6 +48,8 @@ type Deps struct {
 	HooksPath string       // default /hooks
 	WS        http.Handler // WebSocket upgrades at /
 	MCP       http.Handler
+	// Challenge is WWW-Authenticate for a refusal at /mcp; "" means the usual.
+	Challenge func(*gateway.Refusal) string
 	Metrics   http.Handler
 	UI        http.Handler // pages at / and whatever no other route takes
 	Extra     []Extra

@@ -32,6 +32,9 @@ func Routes() []gateway.Route {
 	return out
 }
 
+// mcpPath is where MCP clients connect.
+const mcpPath = "/mcp"
+
 // table is the one place where a path, its methods, its protection, its scope
 // and its handler meet.
 func table(d *Deps) []route {
@@ -47,7 +50,7 @@ func table(d *Deps) []route {
 		{Route: gateway.Route{Path: "/sessions/{key}/kill", Methods: post, Scope: gateway.ScopeAdmin, About: "Ends a session and its sandbox."}, handle: sessionKill},
 		{Route: gateway.Route{Path: d.HooksPath + "/*", Methods: post, Auth: gateway.AuthOwn, About: "Webhooks, with a token of their own."}, handle: orNotFound(d.Hooks)},
 		{Route: gateway.Route{Path: d.HooksPath, Methods: post, Auth: gateway.AuthOwn, About: "Answers not found."}, handle: orNotFound(nil)},
-		{Route: gateway.Route{Path: "/mcp", Methods: []string{http.MethodGet, http.MethodPost, http.MethodDelete}, Scope: gateway.ScopeWrite, About: "Model Context Protocol, streamable HTTP."}, handle: orNotFound(d.MCP)},
+		{Route: gateway.Route{Path: mcpPath, Methods: []string{http.MethodGet, http.MethodPost, http.MethodDelete}, Scope: gateway.ScopeWrite, About: "Model Context Protocol, streamable HTTP."}, handle: orNotFound(d.MCP)},
 		{Route: gateway.Route{Path: "/metrics", Methods: onlyGet, Scope: gateway.ScopeRead, About: "Prometheus metrics."}, handle: orNotFound(d.Metrics)},
 		{Route: gateway.Route{Path: "/", Methods: getHead, Auth: gateway.AuthOwn, Page: true, About: "WebSocket upgrade (proved in its handshake), or the browser interface."}, handle: root},
 	}
