@@ -96,25 +96,21 @@ func (m *Manager) measure(l *live, u *diskUse, free int64) {
 	first := u.at.IsZero()
 	t0 := time.Now()
 	n, blind := measureTree(dir, limit)
-	if n <= limit && !first && may > limit {
-		// More is gone than can be seen: files without a name, perhaps, or
-		// directories that were closed to us.
-		if p, ok := l.box.(Populated); ok {
-			n += unnamed(dir, p.HostPIDs())
-		}
-		if blind {
-			n = max(n, may)
-		}
+	if p, ok := l.box.(Populated); ok && n <= limit {
+		n += unnamed(dir, p.HostPIDs())
+	}
+	if blind && !first && may > limit { // more is gone than can be seen
+		n = max(n, may)
 	}
 	u.bytes, u.free, u.at, u.cost = n, free, t0, time.Since(t0)
 	over := n > limit
 	if over {
 		why := fmt.Sprintf("the sandbox's workspace holds more than its limit of %d MiB; remove files, or raise agents.defaults.sandbox.docker.diskLimit", limit>>20)
-		if r, ok := l.box.(Resetter); ok {
-			_ = r.Reset("killed: " + why)
-		}
 		if f, ok := l.box.(Fillable); ok {
 			f.SetFull(why)
+		}
+		if r, ok := l.box.(Resetter); ok {
+			_ = r.Reset("killed: " + why)
 		}
 		if !u.full {
 			m.event(Event{Kind: "disk_limit", Box: l.req.ID, Backend: l.backend.Name(), Owner: l.req.Owner, Text: why})
