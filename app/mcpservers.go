@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/chitin-sh/chitin/config"
 	"github.com/chitin-sh/chitin/journal"
@@ -83,6 +84,17 @@ func (b serverBoxes) Box(ctx context.Context, tenant, server string) (sandbox.Bo
 func (b serverBoxes) Drop(tenant, server string) {
 	key := "session:" + mcpclient.BoxAgent(server)
 	b.app.boxes.Recreate(tenant, func(i sandbox.Info) bool { return i.Key == key && i.Tenant == tenant })
+}
+
+// dropLeftServers removes the boxes of MCP servers that an earlier gateway left
+// and this one took over: nobody is connected to what runs in them.
+func (a *App) dropLeftServers() {
+	for _, i := range a.boxes.List("*") {
+		server, ok := strings.CutPrefix(i.Key, "session:"+mcpclient.BoxAgent(""))
+		if ok && a.servers.Idle(i.Tenant, server) {
+			serverBoxes{a}.Drop(i.Tenant, server)
+		}
+	}
 }
 
 // serverConfigs adds the sandbox configurations of the servers to those of the

@@ -111,6 +111,7 @@ func (a *App) background(ctx context.Context) error {
 		if err := a.boxes.Adopt(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("sandbox: " + err.Error())
 		}
+		a.dropLeftServers()
 		releaseStartPages()
 		a.boxes.Run(ctx)
 	}()
@@ -131,7 +132,7 @@ func (a *App) handler(l *config.Loaded) *httpapi.Server {
 		Guard: a.guard, Invoke: a.runner, Version: a.version(), Log: a.log,
 		HSTS:  l.Gateway.HTTP.SecurityHeaders.StrictTransportSecurity,
 		Ready: a.ready, Started: a.started, HasAction: a.hasAction,
-		MCP:     a.openMCP(),
+		MCP: a.openMCP(), Challenge: func(ref *gateway.Refusal) string { return a.resource().Challenge(ref) },
 		Metrics: a.metrics(), WS: a.webSocket(), Sessions: httpSessions{a}, Extra: a.extraRoutes(),
 		Hooks: a.hooks(), HooksPath: l.Hooks.Path,
 	})

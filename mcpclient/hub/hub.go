@@ -229,6 +229,20 @@ func (h *Hub) unit(k key) *unit {
 	return u
 }
 
+// Idle reports whether nothing of a tenant's server runs or starts: what is left
+// of it in a sandbox belongs to an earlier gateway.
+func (h *Hub) Idle(tenant, server string) bool {
+	h.mu.Lock()
+	u := h.units[key{tenant, server}]
+	h.mu.Unlock()
+	if u == nil {
+		return true
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.state == idle || u.state == down
+}
+
 // Close stops every server.
 func (h *Hub) Close(ctx context.Context) error {
 	h.mu.Lock()
@@ -236,9 +250,11 @@ func (h *Hub) Close(ctx context.Context) error {
 	all := slices.Collect(maps.Values(h.units))
 	h.mu.Unlock()
 	h.cancel()
+	var stopped sync.WaitGroup
 	for _, u := range all {
-		u.close("the gateway stopped")
+		stopped.Go(func() { u.close("the gateway stopped") })
 	}
+	stopped.Wait()
 	done := make(chan struct{})
 	go func() { h.bg.Wait(); close(done) }()
 	select {

@@ -56,7 +56,7 @@ func (h *Hub) take(ctx context.Context, k key, s mcpclient.Server, defs []mcpcli
 			}
 		}
 	}
-	events = append(events, h.newlyQuarantined(k, s, old, next)...)
+	events = fewer(append(events, h.newlyQuarantined(k, s, old, next)...))
 	write := difference(old, next)
 	if err := h.o.Pins.Put(ctx, write); err != nil {
 		return nil, false, err // nothing was taken: the tools stay as they were known
@@ -66,6 +66,19 @@ func (h *Hub) take(ctx context.Context, k key, s mcpclient.Server, defs []mcpcli
 	h.reindex()
 	h.mu.Unlock()
 	return events, len(write) > 0 || len(old) == 0, nil
+}
+
+// maxEvents bounds the records that one list makes.
+const maxEvents = 64
+
+// fewer says of a long list of events only how many there were.
+func fewer(events []Event) []Event {
+	if len(events) <= maxEvents {
+		return events
+	}
+	last := events[maxEvents-1]
+	last.Tool, last.Digest, last.Text = mcpclient.Source(last.Server), "", fmt.Sprintf("and %d more of its tools", len(events)-maxEvents+1)
+	return append(events[:maxEvents-1], last)
 }
 
 // merge is the book with what was seen now.

@@ -46,6 +46,8 @@ type unit struct {
 	stale    bool // the list changed meanwhile
 	listing  bool
 	inFlight int
+	lists    int       // how often the list changed
+	listed   time.Time // when it was last asked for
 }
 
 // acquire is the live connection, started when need be. The error is one for
@@ -256,6 +258,8 @@ func (u *unit) retire(conn connection) bool {
 // held.
 func (u *unit) relistLocked() {
 	u.listing, u.stale, u.settled = true, false, make(chan struct{})
+	u.lists++
+	u.listed = time.Now()
 	conn := u.conn
 	u.hub.bg.Go(func() {
 		ctx, cancel := context.WithTimeout(u.hub.ctx, u.cfg.StartTimeout())
@@ -280,14 +284,31 @@ func (u *unit) relistLocked() {
 	})
 }
 
-// listChanged is called by the connection when the server says so.
+// listChanged is called by the connection when the server says so. The next
+// call waits for the new list in any case; without one a server that cries all
+// the time is asked less and less often.
 func (u *unit) listChanged() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.stale = true
-	if u.state == ready && !u.listing {
-		u.relistLocked()
+	u.relistSoonLocked()
+}
+
+// relistSoonLocked asks for the list when it is time to; u.mu is held.
+func (u *unit) relistSoonLocked() {
+	if u.state != ready || u.listing || !u.stale {
+		return
 	}
+	pause := min(100*time.Millisecond<<min(u.lists/4, 12), 5*time.Minute)
+	if left := pause - time.Since(u.listed); left > 0 {
+		time.AfterFunc(left, func() {
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			u.relistSoonLocked()
+		})
+		return
+	}
+	u.relistLocked()
 }
 
 // close ends the unit for good.
