@@ -25,6 +25,8 @@ const (
 	maxDepth = 8        // parts inside parts
 	maxParts = 200
 	maxText  = 8 << 20 // bytes of text that are kept
+
+	maxHeader = 1 << 20 // bytes of a message's header
 )
 
 // Message is a mail as text.
@@ -48,9 +50,9 @@ var ErrTooLarge = errors.New("message is larger than 32 MiB")
 // Parse reads one message.
 func Parse(r io.Reader) (Message, error) {
 	limited := &io.LimitedReader{R: r, N: MaxSize + 1}
-	msg, err := mail.ReadMessage(skipEnvelope(limited))
+	msg, err := mail.ReadMessage(&headLimit{r: skipEnvelope(limited)})
 	if err != nil {
-		return Message{}, fmt.Errorf("no mail message: %w", err)
+		return Message{}, notMail(err)
 	}
 	w := walker{out: &strings.Builder{}}
 	h := textproto.MIMEHeader(msg.Header)
@@ -65,6 +67,20 @@ func Parse(r io.Reader) (Message, error) {
 	m.Text, m.Attachments, m.Cut = strings.TrimSpace(w.out.String()), w.attachments, w.cut
 	return m, nil
 }
+
+// notMail says what was wrong without quoting it.
+func notMail(err error) error {
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("no mail message: it ends within its header")
+	case errors.Is(err, errHeader):
+		return errHeader
+	}
+	return errors.New("no mail message: its header has lines that are no fields")
+}
+
+// errHeader is a header of more than maxHeader bytes.
+var errHeader = errors.New("no mail message: its header is larger than 1 MiB")
 
 // skipEnvelope drops the "From " line of an mbox file.
 func skipEnvelope(r io.Reader) io.Reader {
@@ -81,6 +97,32 @@ func skipEnvelope(r io.Reader) io.Reader {
 		}
 	}
 	return rest
+}
+
+// headLimit refuses a header that goes on for too long. It sees line ends only,
+// so that a body of any size passes.
+type headLimit struct {
+	r        io.Reader
+	n        int
+	newline  bool
+	finished bool
+}
+
+func (h *headLimit) Read(p []byte) (int, error) {
+	n, err := h.r.Read(p)
+	for i := 0; i < n && !h.finished; i++ {
+		switch p[i] {
+		case '\n':
+			h.finished, h.newline = h.newline, true
+		case '\r':
+		default:
+			h.newline = false
+		}
+		if h.n++; h.n > maxHeader {
+			return 0, errHeader
+		}
+	}
+	return n, err
 }
 
 // Header is a header's value with its encoded words decoded.
@@ -145,14 +187,19 @@ func (w *walker) multipart(kind, boundary string, body io.Reader, depth int) {
 		w.write(w.read(body, ""))
 		return
 	}
-	mr := multipart.NewReader(body, boundary)
+	head := &recorder{r: body}
+	mr := multipart.NewReader(head, boundary)
 	var plain string
-	for {
+	for n := 0; ; n++ {
 		p, err := mr.NextRawPart()
 		if err != nil {
-			w.cut = w.cut || !errors.Is(err, io.EOF)
+			if n == 0 { // no part at all: better the raw text than none
+				w.write(w.read(strings.NewReader(string(head.kept)), ""))
+			}
+			w.cut = w.cut || n == 0 || !errors.Is(err, io.EOF)
 			return
 		}
+		head.done, head.kept = true, nil
 		if w.parts > maxParts {
 			w.cut = true
 			return
@@ -172,9 +219,24 @@ func (w *walker) multipart(kind, boundary string, body io.Reader, depth int) {
 	}
 }
 
+// recorder keeps the first 64 KiB of what is read, until it is done.
+type recorder struct {
+	r    io.Reader
+	kept []byte
+	done bool
+}
+
+func (r *recorder) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	if room := 64<<10 - len(r.kept); !r.done && room > 0 {
+		r.kept = append(r.kept, p[:min(n, room)]...)
+	}
+	return n, err
+}
+
 // nested reads a message inside a message, with its headers as text.
 func (w *walker) nested(body io.Reader, depth int) {
-	msg, err := mail.ReadMessage(body)
+	msg, err := mail.ReadMessage(&headLimit{r: body})
 	if err != nil {
 		w.cut = true
 		return

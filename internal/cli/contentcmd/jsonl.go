@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -17,8 +18,13 @@ import (
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
 )
 
-// scanLines answers every line of r with one of w, in order.
-func scanLines(r io.Reader, w io.Writer, d *detect.Detector) (flagged bool, err error) {
+// maxTold is how many bad lines are told of one by one.
+const maxTold = 20
+
+// scanLines answers every line of r with one of w, in order. A line that is no
+// row is answered with what is wrong with it and told of on errs; those after
+// it are scanned all the same, and the error comes at the end.
+func scanLines(r io.Reader, w, errs io.Writer, d *detect.Detector) (flagged bool, err error) {
 	in, out := bufio.NewReaderSize(r, 1<<18), bufio.NewWriterSize(w, 1<<16)
 	defer func() {
 		if e := out.Flush(); err == nil {
@@ -27,26 +33,56 @@ func scanLines(r io.Reader, w io.Writer, d *detect.Detector) (flagged bool, err 
 	}()
 	var row row
 	var answer []byte
+	bad := 0
 	for n := 1; ; n++ {
 		line, more, err := row.line(in)
-		if err != nil {
-			return flagged, cliutil.WithHint(fmt.Errorf("line %d: %w", n, err), "split the input: a line may have 256 MiB")
+		if err != nil && !errors.Is(err, errTooLong) {
+			return flagged, cliutil.WithHint(fmt.Errorf("line %d: %w", n, err), "chitin content scan --jsonl < rows.jsonl")
 		}
-		if len(bytes.TrimSpace(line)) > 0 {
-			if err := row.parse(line); err != nil {
-				return flagged, cliutil.WithHint(fmt.Errorf("line %d: %w", n, err), `write one {"id":"…","text":"…"} a line`)
+		blank := err == nil && len(bytes.TrimSpace(line)) == 0
+		if err == nil && !blank {
+			err = row.parse(line)
+		}
+		switch {
+		case err != nil:
+			if bad++; bad <= maxTold {
+				_, _ = fmt.Fprintf(errs, "line %d: %v\n", n, err)
 			}
+			answer = appendError(answer[:0], n, err)
+		case !blank:
 			report := d.Scan(unsafe.String(unsafe.SliceData(row.text), len(row.text))) // read only, and not kept
 			flagged = flagged || report.Flagged
 			answer = append(appendReport(answer[:0], string(row.id), report), '\n')
+		}
+		if !blank {
 			if _, err := out.Write(answer); err != nil {
 				return flagged, err
 			}
 		}
 		if !more {
-			return flagged, nil
+			return flagged, badLines(bad)
 		}
 	}
+}
+
+// badLines is the error about lines that were no rows.
+func badLines(n int) error {
+	if n == 0 {
+		return nil
+	}
+	return cliutil.WithHint(fmt.Errorf("%d of the lines could not be read; each is answered with its error", n), `write one {"id":"…","text":"…"} a line, in UTF-8`)
+}
+
+// appendError writes the answer to a line that was no row.
+func appendError(b []byte, line int, err error) []byte {
+	msg, e := json.Marshal(err.Error())
+	if e != nil {
+		msg = []byte(`"not a row"`)
+	}
+	b = append(b, `{"id":null,"line":`...)
+	b = strconv.AppendInt(b, int64(line), 10)
+	b = append(b, `,"error":`...)
+	return append(append(b, msg...), '}', '\n')
 }
 
 // row is one line of input; its buffers are used again for the next.
@@ -56,27 +92,29 @@ type row struct {
 	long []byte // a line that the reader's buffer did not hold
 }
 
-// line is the next line, and whether there may be more.
+// line is the next line, and whether there may be more. Of one that is too long
+// nothing is kept.
 func (r *row) line(in *bufio.Reader) ([]byte, bool, error) {
 	b, err := in.ReadSlice('\n')
 	if err == nil {
 		return b, true, nil
 	}
 	r.long = append(r.long[:0], b...)
+	size := len(b)
 	for err == bufio.ErrBufferFull {
-		if len(r.long) > maxInput {
-			return nil, false, errTooLong
-		}
 		b, err = in.ReadSlice('\n')
-		r.long = append(r.long, b...)
+		if size += len(b); size <= maxInput {
+			r.long = append(r.long, b...)
+		}
 	}
-	switch err {
-	case nil:
-		return r.long, true, nil
-	case io.EOF:
-		return r.long, false, nil
+	if err != nil && err != io.EOF {
+		return nil, false, err
 	}
-	return nil, false, err
+	if size > maxInput {
+		r.long = nil
+		return nil, err == nil, errTooLong
+	}
+	return r.long, err == nil, nil
 }
 
 // parse takes id and text out of a line. Lines as programs write them are read
@@ -89,17 +127,36 @@ func (r *row) parse(line []byte) error {
 		ID   json.RawMessage `json:"id"`
 		Text *string         `json:"text"`
 	}
+	if !utf8.Valid(line) {
+		return errNotUTF8
+	}
 	if err := json.Unmarshal(line, &v); err != nil {
-		return err
+		return notARow(err)
 	}
 	if v.Text == nil {
-		return fmt.Errorf(`no "text"`)
+		return errors.New(`no "text"`)
 	}
 	r.id, r.text = append(r.id[:0], v.ID...), append(r.text[:0], *v.Text...)
 	if len(v.ID) == 0 {
 		r.id = append(r.id, "null"...)
 	}
 	return nil
+}
+
+// notARow is what encoding/json says, without what it quotes of the line.
+func notARow(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		if kind.Field == "" {
+			return errors.New("not a JSON object")
+		}
+		return fmt.Errorf("%q is no %s", kind.Field, kind.Type)
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("not JSON, from byte %d on", syntax.Offset)
+	}
+	return errors.New("not JSON")
 }
 
 // fast reads {"id": string or number, "text": string}, in either order, and

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +32,10 @@ func newScan(env *cliutil.Env) *cobra.Command {
 		Long: "Reads files, or standard input without any or for -, and says for each whether it holds\n" +
 			"instructions meant for a model: overrides, role changes, forged turns, exfiltration.\n" +
 			"With --jsonl it reads one {\"id\",\"text\"} a line and answers each with one line\n" +
-			"{\"id\",\"flagged\",\"score\",\"families\",\"spans\"}, in order; spans are bytes of the text.\n\n" +
-			"Exit codes: 0 scanned, 1 a file could not be read, 2 usage; with --fail, 3 if any was flagged.",
+			"{\"id\",\"flagged\",\"score\",\"families\",\"spans\"}, in order; spans are bytes of the text. A line\n" +
+			"that is no row is answered with {\"id\":null,\"line\",\"error\"}, and the rest is scanned.\n\n" +
+			"Exit codes: 0 scanned, 1 a file or line could not be read, 2 usage; with --fail, 3 if any\n" +
+			"was flagged.",
 		Example: "  chitin content scan page.html\n  chitin content scan --eml message.eml\n  chitin content scan --jsonl < rows.jsonl",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if f.jsonl && f.eml {
@@ -78,9 +81,12 @@ func (f scanFlags) one(env *cliutil.Env, name string) (bool, error) {
 		in = file
 	}
 	if f.jsonl {
-		return scanLines(in, env.Out, detect.Default())
+		return scanLines(in, env.Out, env.Err, detect.Default())
 	}
 	text, err := readText(in, f.eml)
+	if err == nil {
+		err = checkText(text)
+	}
 	if err != nil {
 		return false, cliutil.WithHint(fmt.Errorf("%s: %w", quote(name), err), "chitin content scan --help")
 	}
@@ -128,7 +134,29 @@ func quote(s string) string {
 	return s
 }
 
-var errTooLong = errors.New("more than 256 MiB")
+var (
+	errTooLong = errors.New("more than 256 MiB")
+	errNotUTF8 = errors.New("not UTF-8")
+)
+
+// checkText says what is wrong with bytes that are no text.
+func checkText(s string) error {
+	if n := strings.IndexByte(s, 0); n >= 0 {
+		return fmt.Errorf("no text: a zero byte at %d; convert UTF-16 to UTF-8, and mail with --eml", n)
+	}
+	if utf8.ValidString(s) {
+		return nil
+	}
+	n := 0
+	for n < len(s) {
+		r, size := utf8.DecodeRuneInString(s[n:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		n += size
+	}
+	return fmt.Errorf("%w at byte %d; convert it first, as with iconv -f latin1 -t utf-8", errNotUTF8, n)
+}
 
 // readAll reads at most maxInput bytes.
 func readAll(r io.Reader) (string, error) {

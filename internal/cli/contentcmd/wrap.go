@@ -3,9 +3,12 @@ package contentcmd
 import (
 	"cmp"
 	"io"
+	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/chitin-sh/chitin/external"
 	"github.com/chitin-sh/chitin/external/mailtext"
@@ -20,7 +23,8 @@ func newWrap(env *cliutil.Env) *cobra.Command {
 		Use:   "wrap",
 		Short: "Put text from outside behind a border that it cannot forge",
 		Long: "Reads standard input and writes it between markers with a fresh random id, with a notice\n" +
-			"that it is data. Forged markers and control tokens in it are taken out.\n\n" +
+			"that it is data. Forged markers and control tokens in it are taken out; bytes that are no\n" +
+			"UTF-8 become U+FFFD.\n\n" +
 			"Exit codes: 0 wrapped, 1 the input could not be read, 2 usage.",
 		Example: "  chitin content wrap --source email --from anna@example.com --subject Hello < mail.txt\n  chitin content wrap --source email --eml < message.eml",
 		Args:    cobra.NoArgs,
@@ -29,6 +33,9 @@ func newWrap(env *cliutil.Env) *cobra.Command {
 				return cliutil.Usage(p[0].Message, "chitin content wrap --mode datamark")
 			}
 			text, err := readWrapped(env.In, eml, &m)
+			if err == nil && strings.IndexByte(text, 0) >= 0 {
+				err = checkText(text)
+			}
 			if err != nil {
 				return cliutil.WithHint(err, "chitin content wrap --help")
 			}
@@ -36,7 +43,7 @@ func newWrap(env *cliutil.Env) *cobra.Command {
 			if bare {
 				opts = append(opts, external.WithoutNotice())
 			}
-			_, err = io.WriteString(env.Out, external.Wrap(text, m, opts...).Text())
+			_, err = io.WriteString(env.Out, shown(external.Wrap(text, m, opts...).Text(), onTerminal(env.Out)))
 			return err
 		},
 	}
@@ -47,6 +54,25 @@ func newWrap(env *cliutil.Env) *cobra.Command {
 	cmd.Flags().BoolVar(&eml, "eml", false, "read a mail message (MIME) and wrap its text")
 	cmd.Flags().BoolVar(&bare, "no-notice", false, "leave the security notice out")
 	return cmd
+}
+
+// onTerminal reports whether a person looks at what is written to w.
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// shown is s as it may be written: on a terminal, nothing in it moves the
+// cursor or hides.
+func shown(s string, terminal bool) string {
+	if !terminal {
+		return s
+	}
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = cliutil.Plain(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // readText reads a text, or the text of a mail.
