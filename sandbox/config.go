@@ -11,6 +11,7 @@ type Config struct {
 	WorkspaceAccess string       `yaml:"workspaceAccess,omitempty" json:"workspaceAccess,omitempty" doc:"The agent's workspace inside the sandbox: none gives an own empty directory, ro mounts it read-only, rw writable." enum:"none,ro,rw" default:"none"`
 	Backend         string       `yaml:"backend,omitempty" json:"backend,omitempty" doc:"What isolates: auto takes the first that answers here and reaches minTier, a container engine before what is built in." enum:"auto,docker,podman,gvisor,namespace" default:"auto"`
 	MinTier         string       `yaml:"minTier,omitempty" json:"minTier,omitempty" doc:"Weakest isolation that may be used; a call is refused rather than run below it." enum:"namespace,container,gvisor" default:"namespace"`
+	DurableWrites   *bool        `yaml:"durableWrites,omitempty" json:"durableWrites,omitempty" doc:"Whether what the file tools write is synced to the disk before they answer. Without it a change is still atomic and survives the gateway's end, but a machine that loses power may lose the last seconds." default:"false"`
 	Docker          DockerConfig `yaml:"docker,omitempty" json:"docker,omitzero" doc:"How a sandbox is made. These options and no others; whatever else an engine knows is refused."`
 	Tools           ToolsConfig  `yaml:"tools,omitempty" json:"tools,omitzero" doc:"Which tools a sandboxed session may use."`
 	Prune           PruneConfig  `yaml:"prune,omitempty" json:"prune,omitzero" doc:"When unused sandboxes are removed."`
@@ -96,6 +97,7 @@ func Merge(base Config, over *Override) Config {
 	if over.Tools.Deny != nil {
 		out.Tools.Deny = over.Tools.Deny
 	}
+	setPtr(&out.DurableWrites, over.DurableWrites)
 	setPtr(&out.Prune.IdleHours, over.Prune.IdleHours)
 	setPtr(&out.Prune.MaxAgeDays, over.Prune.MaxAgeDays)
 	setPtr(&out.Pool.Ready, over.Pool.Ready)

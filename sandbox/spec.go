@@ -66,6 +66,8 @@ type Spec struct {
 	Seccomp  string   `json:"seccomp,omitempty"` // JSON replacing the built-in filter
 	AppArmor string   `json:"apparmor,omitempty"`
 	Runtime  string   `json:"runtime,omitempty"`
+	// Durable says that file tools sync what they write.
+	Durable bool `json:"durable,omitempty"`
 }
 
 // Hash names the spec: any byte of it that changes makes another.
@@ -102,7 +104,8 @@ func BuildSpec(c Config, backend, workspace string, roots []string) (Spec, error
 	}
 	d := c.Docker
 	s := Spec{Backend: backend, Image: d.Image, Access: c.WorkspaceAccess, Workspace: workspace,
-		Network: d.Network, AppArmor: d.ApparmorProfile, Runtime: d.Runtime, Env: buildEnv(d.Env)}
+		Network: d.Network, AppArmor: d.ApparmorProfile, Runtime: d.Runtime, Env: buildEnv(d.Env),
+		Durable: c.DurableWrites != nil && *c.DurableWrites}
 	if s.Network == "egress" {
 		s.Egress = d.Egress
 		s.Env = append(s.Env, "HTTP_PROXY="+EgressProxy, "HTTPS_PROXY="+EgressProxy, "http_proxy="+EgressProxy, "https_proxy="+EgressProxy,

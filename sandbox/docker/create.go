@@ -196,7 +196,7 @@ func (e *Engine) box(api *client.Client, r sandbox.Request, id, image string, pi
 		_ = conn.Close()
 		return nil, err
 	}
-	o := workspace.Options{Workdir: sandbox.Workdir, ReadOnly: s.ReadOnly(), IntentDir: filepath.Join(r.Dir, "intent")}
+	o := workspace.Options{Workdir: sandbox.Workdir, ReadOnly: s.ReadOnly(), IntentDir: filepath.Join(r.Dir, "intent"), Durable: s.Durable}
 	if os.Getuid() == 0 {
 		o.UID, o.GID = uid, gid
 	}

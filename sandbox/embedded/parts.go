@@ -24,7 +24,7 @@ import (
 // OpenFiles opens the workspace of a request. Root gives new files to the user
 // inside; anybody else is that user.
 func OpenFiles(r sandbox.Request) (sandbox.Files, error) {
-	o := workspace.Options{Workdir: sandbox.Workdir, ReadOnly: r.Spec.ReadOnly()}
+	o := workspace.Options{Workdir: sandbox.Workdir, ReadOnly: r.Spec.ReadOnly(), Durable: r.Spec.Durable}
 	if r.Dir != "" {
 		o.IntentDir = filepath.Join(r.Dir, "intent")
 		if err := securefile.MkdirAll(o.IntentDir); err != nil {

@@ -47,3 +47,19 @@ func TestCheckRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestOpenFilesSyncsWhereTheSpecSaysSo(t *testing.T) {
+	for _, want := range []bool{false, true} {
+		f, err := OpenFiles(sandbox.Request{Spec: sandbox.Spec{User: "64000:64000", Access: "none", Workspace: t.TempDir(), Durable: want}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, ok := f.(interface{ Durable() bool })
+		if !ok || d.Durable() != want {
+			t.Errorf("asked for %v", want)
+		}
+		if created, err := f.Write(t.Context(), "dir/file", []byte("x")); err != nil || !created {
+			t.Errorf("%v: %v %v", want, created, err)
+		}
+	}
+}

@@ -255,3 +255,6 @@ func chownErr(err error) error {
 	}
 	return err
 }
+
+// Durable reports whether a change is on the disk when its method returns.
+func (f *FS) Durable() bool { return f.opts.Durable }
