@@ -10,6 +10,7 @@ import (
 	"github.com/chitin-sh/chitin/audit/checks/gateway"
 	"github.com/chitin-sh/chitin/audit/checks/hooks"
 	"github.com/chitin-sh/chitin/audit/checks/host"
+	"github.com/chitin-sh/chitin/audit/checks/mcp"
 	"github.com/chitin-sh/chitin/audit/checks/meta"
 	"github.com/chitin-sh/chitin/audit/checks/models"
 	"github.com/chitin-sh/chitin/audit/checks/plugins"
@@ -36,6 +37,7 @@ func Checks() []audit.Check {
 		toolpolicy.Minimal(),
 		meta.Secrets(),
 		secrets.Checks(),
+		mcp.Checks(),
 		meta.Own(),
 		models.Checks(),
 		exposure.Checks(),
