@@ -47,6 +47,9 @@ func (e *Engine) ImageOf(ctx context.Context, name string) (ImageInfo, error) {
 	if err != nil {
 		return ImageInfo{}, err
 	}
+	if e.stateErr != nil {
+		return ImageInfo{}, e.stateErr
+	}
 	res, err := api.ImageInspect(ctx, name)
 	if isNotFound(err) {
 		return ImageInfo{}, fmt.Errorf("there is no image %s", name)
@@ -58,6 +61,11 @@ func (e *Engine) ImageOf(ctx context.Context, name string) (ImageInfo, error) {
 	if res.Config != nil {
 		i.Source = res.Config.Labels[image.LabelSource]
 		i.Packages = strings.Fields(res.Config.Labels[image.LabelPackages])
+	}
+	if len(i.Packages) == 0 {
+		if i.Packages, err = e.installed(ctx, api, res.ID); err != nil {
+			return ImageInfo{}, err
+		}
 	}
 	return i, nil
 }

@@ -18,14 +18,15 @@ func dockerfile() string {
 	return "FROM debian:bookworm-slim\n" +
 		"RUN apt-get update && apt-get install -y --no-install-recommends " + strings.Join(Packages(), " ") +
 		" && rm -rf /var/lib/apt/lists/* && find / -xdev -perm /6000 -type f -exec chmod a-s {} + && mkdir -p /workspace /agent /.chitin\n" +
-		"WORKDIR /\nLABEL " + LabelMark + "=1 " + LabelSource + "=registry\n"
+		"WORKDIR /\n"
 }
 
 func (m Maker) fromRegistry(ctx context.Context, api *client.Client, progress func(string)) error {
 	return Build(ctx, api, dockerfile(), m.Name(), progress)
 }
 
-// Build makes an image from the text of a Dockerfile.
+// Build makes an image from the text of a Dockerfile, without a context: COPY
+// and ADD of local files find nothing.
 func Build(ctx context.Context, api *client.Client, text, name string, progress func(string)) error {
 	var b bytes.Buffer
 	tw := tar.NewWriter(&b)
@@ -36,7 +37,8 @@ func Build(ctx context.Context, api *client.Client, text, name string, progress 
 	if err = errors.Join(err, tw.Close()); err != nil {
 		return err
 	}
-	res, err := api.ImageBuild(ctx, &b, client.ImageBuildOptions{Tags: []string{name}, Remove: true, ForceRemove: true})
+	res, err := api.ImageBuild(ctx, &b, client.ImageBuildOptions{Tags: []string{name}, Remove: true, ForceRemove: true,
+		Labels: map[string]string{LabelMark: "1", LabelSource: "dockerfile"}})
 	if err != nil {
 		return fmt.Errorf("build the image: %w", err)
 	}

@@ -2,6 +2,7 @@ package sandboxcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
+	"github.com/chitin-sh/chitin/internal/securefile"
+	"github.com/chitin-sh/chitin/internal/yamlconf"
 	"github.com/chitin-sh/chitin/sandbox/docker"
 	"github.com/chitin-sh/chitin/sandbox/image"
 )
@@ -47,12 +50,13 @@ func (c *command) image() *cobra.Command {
 
 func (c *command) imageBuild() *cobra.Command {
 	var dockerfile, tarball, name string
+	var pin bool
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Make the default image, or one from a Dockerfile or a tarball",
 		Long: "Without flags the default image is made: from Debian's packages where apt can fetch them, else from\n" +
 			"a registry. Prints the reference to pin in docker.image.",
-		Example: "  chitin sandbox image build\n  chitin sandbox image build --tarball rootfs.tar --name mine:1\n  chitin sandbox image build --dockerfile Dockerfile --name mine:1",
+		Example: "  chitin sandbox image build\n  chitin sandbox image build --tarball rootfs.tar --name mine:1\n  chitin sandbox image build --dockerfile Dockerfile --name mine:1 --pin",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := c.engine()
@@ -90,14 +94,45 @@ func (c *command) imageBuild() *cobra.Command {
 			if err != nil {
 				return cliutil.WithHint(err, "import a root file system instead: chitin sandbox image build --tarball FILE --name NAME")
 			}
-			return c.showImage(cmd.Context(), e, name, false)
+			if err := c.showImage(cmd.Context(), e, name, false); err != nil || !pin {
+				return err
+			}
+			return c.pin(cmd.Context(), e, name)
 		},
 	}
-	cmd.Flags().StringVar(&dockerfile, "dockerfile", "", "build from this Dockerfile; needs a registry")
+	cmd.Flags().BoolVar(&pin, "pin", false, "write the image's digest into the configuration as docker.image")
+	cmd.Flags().StringVar(&dockerfile, "dockerfile", "", "build from this Dockerfile; a FROM that is not here needs a registry")
 	cmd.Flags().StringVar(&tarball, "tarball", "", "import this tarball of a root file system")
 	cmd.Flags().StringVar(&name, "name", "", "name of the image, for --dockerfile and --tarball")
 	return cmd
 }
+
+// pin writes the exact image into the configuration; comments stay.
+func (c *command) pin(ctx context.Context, e *docker.Engine, name string) error {
+	i, err := e.ImageOf(ctx, name)
+	if err != nil {
+		return err
+	}
+	path, err := c.env.ConfigPath()
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return cliutil.WithHint(err, "chitin config validate")
+	}
+	if data, err = yamlconf.Set(data, pinKey, i.ID); err == nil {
+		err = securefile.Write(path, data)
+	}
+	if err != nil {
+		return cliutil.WithHint(fmt.Errorf("pin the image: %w", err), "set "+pinKey+": "+i.ID+" by hand")
+	}
+	_, _ = fmt.Fprintln(c.env.Err, "chitin: pinned", i.ID, "in", path)
+	return nil
+}
+
+// pinKey is where the image of every agent is configured.
+const pinKey = "agents.defaults.sandbox.docker.image"
 
 func (c *command) imageList() *cobra.Command {
 	return &cobra.Command{
