@@ -145,6 +145,7 @@ func ownParts() []ownPart {
 	return []ownPart{
 		{"read-only workspace", readOnly}, {"writable workspace", writable}, {"boxes are apart", apart}, {"close ends everything", closeEnds},
 		{"cancelled creation", cancelledCreation}, {"adoption", adoption}, {"sweep", sweep}, {"undeclared options", undeclared},
+		{"many boxes at once", crowd},
 	}
 }
 

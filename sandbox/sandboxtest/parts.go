@@ -25,7 +25,7 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"exit codes", exitCodes}, {"streams", streams}, {"input", input}, {"environment", environment}, {"directory", directory},
-		{"no such program", noSuchProgram}, {"signal reaches the group", signalGroup}, {"cancel kills the group", cancelGroup},
+		{"no such program", noSuchProgram}, {"signal reaches the group", signalGroup}, {"cancel kills the group", cancelGroup}, {"cancel kills at once", cancelAtOnce},
 		{"time limit", timeLimit}, {"terminal", terminal}, {"large output", largeOutput}, {"slow reader", slowReader},
 		{"failing writer", failingWriter}, {"background child", backgroundChild}, {"concurrent commands", concurrent}, {"orphans", orphans},
 		{"identity", identity}, {"no network", noNetwork}, {"no escape by the obvious", obvious}, {"process limit", processLimit},
