@@ -205,38 +205,59 @@ func TestInterruptedCalls(t *testing.T) {
 // Whatever the history and the budget: calls and answers stay together, the
 // task stays, and the request fits.
 func TestCompactionProperties(t *testing.T) {
-	k := newTalk(t, &model{reply: Reply{Text: "summary"}})
-	n := 0
+	l := &Loop{}
 	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		s, err := k.Sessions.Open(context.Background(), "t", session.Key{Agent: "main", Name: fmt.Sprint("s", n)}, "me")
-		if err != nil {
-			t.Fatal(err)
+		var history []session.Message
+		add := func(m session.Message) {
+			m.Seq = int64(len(history) + 1)
+			history = append(history, m)
 		}
-		k.p = &progress{t: Turn{Session: s, Limits: DefaultLimits, Summarize: rapid.Bool().Draw(rt, "summarize")}, provider: &model{reply: Reply{Text: "summary"}}}
+		call := func(id string, size int) {
+			calls, _ := json.Marshal([]Call{{ID: id, Name: "read", Args: json.RawMessage(`{}`)}})
+			add(session.Message{Role: session.RoleAssistant, Calls: calls})
+			if rapid.IntRange(0, 5).Draw(rt, "event") == 0 {
+				add(session.Message{Role: session.RoleEvent, Text: "an event"})
+			}
+			if rapid.IntRange(0, 9).Draw(rt, "lost") > 0 {
+				meta, _ := json.Marshal(Answer{ID: id, Name: "read"})
+				add(session.Message{Role: session.RoleTool, Text: strings.Repeat("é", size), Calls: meta})
+			}
+		}
 		for i := range rapid.IntRange(0, 12).Draw(rt, "before") {
 			size := rapid.IntRange(0, 3000).Draw(rt, "size")
 			if rapid.Bool().Draw(rt, "call") {
-				k.call(t, fmt.Sprint("c", i), strings.Repeat("é", size))
+				call(fmt.Sprint("c", i), size)
 			} else {
-				k.user(t, strings.Repeat("z", size))
+				add(session.Message{Role: session.RoleUser, Text: strings.Repeat("z", size)})
 			}
 		}
-		k.user(t, "the task")
+		add(session.Message{Role: session.RoleUser, Text: "the task"})
 		for i := range rapid.IntRange(0, 6).Draw(rt, "after") {
-			k.call(t, fmt.Sprint("d", i), strings.Repeat("w", rapid.IntRange(0, 3000).Draw(rt, "size")))
+			call(fmt.Sprint("d", i), rapid.IntRange(0, 3000).Draw(rt, "size"))
 		}
 		budget := rapid.IntRange(600, 8000).Draw(rt, "budget")
-		msgs, all := k.get(t, budget)
+		us := l.units(history, nil)
+		if n := older(us, budget/2); n > 0 {
+			for _, u := range us[:n] {
+				if u.task {
+					rt.Fatal("the task would be summarized away")
+				}
+			}
+		}
+		stubOld(us, budget)
+		us, _ = fit(us, budget)
+		msgs := []Msg{{Role: "user"}}
+		for _, u := range us {
+			msgs = append(msgs, u.msgs...)
+		}
 		if err := paired(msgs); err != nil {
 			rt.Fatal(err)
 		}
-		if !strings.Contains(all, "the task") {
+		if b, _ := json.Marshal(msgs); !strings.Contains(string(b), "the task") {
 			rt.Fatal("the task is gone")
 		}
 		u := unit{msgs: msgs}
-		u.count()
-		if u.tokens > budget+200 {
+		if u.count(); u.tokens > budget+perMessage {
 			rt.Fatalf("%d tokens; budget %d", u.tokens, budget)
 		}
 	})
