@@ -44,7 +44,7 @@ func New(env *cliutil.Env, more ...Probe) *cobra.Command {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 15*time.Second)
 			defer cancel()
 			var rs []Result
-			for _, p := range append([]Probe{state, configuration, journalChain, engine, running}, more...) {
+			for _, p := range append([]Probe{state, configuration, journalChain, engine, running, mcpServers}, more...) {
 				rs = append(rs, p(ctx, env))
 			}
 			return report(env, rs, asJSON)
