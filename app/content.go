@@ -3,8 +3,10 @@ package app
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/chitin-sh/chitin/external"
 	"github.com/chitin-sh/chitin/gateway"
@@ -35,16 +37,19 @@ func (a *App) contentRoutes() []httpapi.Extra {
 }
 
 // answering decodes a bounded JSON body and answers with JSON.
-func answering[T any](serve func(T) any) http.Handler {
+func answering[T interface{ Check() error }](serve func(T) any) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req T
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 2*external.MaxText))
 		if err == nil {
-			err = json.Unmarshal(body, &req)
+			err = readContent(body, &req)
+		}
+		if err == nil {
+			err = req.Check()
 		}
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		if err != nil {
-			status, msg := http.StatusBadRequest, "the body is not a JSON object of the right form"
+			status, msg := http.StatusBadRequest, err.Error()
 			var big *http.MaxBytesError
 			if errors.As(err, &big) {
 				status, msg = http.StatusRequestEntityTooLarge, "Payload too large"
@@ -55,4 +60,25 @@ func answering[T any](serve func(T) any) http.Handler {
 		}
 		_ = json.NewEncoder(w).Encode(serve(req))
 	})
+}
+
+// readContent decodes a request, which has a text, and says what is wrong
+// without quoting it.
+func readContent(body []byte, req any) error {
+	var has struct {
+		Text *string `json:"text"`
+	}
+	var kind *json.UnmarshalTypeError
+	err := errors.Join(json.Unmarshal(body, req), json.Unmarshal(body, &has))
+	switch {
+	case !utf8.Valid(body):
+		return errors.New("the body is not UTF-8")
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("%s must be a %s", kind.Field, kind.Type)
+	case err != nil:
+		return errors.New("the body is not a JSON object of the right form")
+	case has.Text == nil:
+		return errors.New("text is required")
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package external
 
 import (
+	"fmt"
+
 	"github.com/chitin-sh/chitin/external/detect"
 )
 
@@ -11,6 +13,16 @@ const MaxText = 16 << 20
 type ScanRequest struct {
 	ID   string `json:"id,omitempty"`
 	Text string `json:"text"`
+}
+
+// Check says what is wrong with the request; nil if it can be served.
+func (r ScanRequest) Check() error { return checkSize(r.Text) }
+
+func checkSize(text string) error {
+	if len(text) > MaxText {
+		return fmt.Errorf("text is longer than %d MiB", MaxText>>20)
+	}
+	return nil
 }
 
 // ScanResponse answers a ScanRequest. Spans are bytes of the text.
@@ -42,6 +54,16 @@ type WrapRequest struct {
 	From    string `json:"from,omitempty"`
 	Subject string `json:"subject,omitempty"`
 	Mode    Mode   `json:"mode,omitempty"` // "" is what the configuration says of the source
+}
+
+// Check says what is wrong with the request; nil if it can be served.
+func (r WrapRequest) Check() error {
+	if r.Mode != "" {
+		if p := (Config{Mode: r.Mode}).Validate(); len(p) > 0 {
+			return fmt.Errorf("%s; %s", p[0].Message, p[0].Hint)
+		}
+	}
+	return checkSize(r.Text)
 }
 
 // WrapResponse is the wrapped text with its label.
