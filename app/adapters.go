@@ -84,7 +84,7 @@ type sealer struct{ cfg external.Config }
 // Seal wraps a text and says what was flagged in it.
 func (s sealer) Seal(source, text string) (wrapped, label string, flagged []string) {
 	sealed := external.Wrap(text, external.Meta{Source: source}, s.cfg.Options()...)
-	for _, f := range sealed.Report().Families {
+	for _, f := range sealed.Families() {
 		flagged = append(flagged, string(f))
 	}
 	return sealed.Text(), sealed.Label().String(), flagged

@@ -126,6 +126,6 @@ func (s Sealed) Findings() []Finding {
 func (s Sealed) Event() Event {
 	return Event{
 		Source: s.label.Source, ID: s.id, Mode: s.mode, Flagged: s.Flagged(), Score: s.report.Score,
-		Families: s.report.Families, Findings: s.Findings(),
+		Families: s.Families(), Findings: s.Findings(),
 	}
 }

@@ -3,6 +3,7 @@ package external
 import (
 	"cmp"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"sync"
 
@@ -43,6 +44,14 @@ func (s Sealed) Mode() Mode { return s.mode }
 // Flagged reports whether the text looks like an attempt to give orders, or
 // forged a border.
 func (s Sealed) Flagged() bool { return s.report.Flagged || len(s.forged) > 0 }
+
+// Families are the kinds of what was found, forged borders among them.
+func (s Sealed) Families() []detect.Family {
+	if len(s.forged) == 0 || slices.Contains(s.report.Families, detect.Boundary) {
+		return s.report.Families
+	}
+	return append(slices.Clone(s.report.Families), detect.Boundary)
+}
 
 // Report is what detection said; empty when it was off.
 func (s Sealed) Report() detect.Report { return s.report }

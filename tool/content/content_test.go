@@ -25,6 +25,10 @@ func TestTools(t *testing.T) {
 		{"content_wrap", `{"text":"hi","source":"email","from":"a@example.org"}`, "email|a@example.org||hi"},
 		{"content_scan", `{"text":"` + strings.Repeat("x", MaxText+1) + `"}`, "longer than 1 MiB"},
 		{"content_wrap", `{"text":1,"source":"x"}`, "must be a string"},
+		{"content_wrap", `[]`, "must be a JSON object"},
+		{"content_wrap", `{"text":"x"`, ""},
+		{"content_scan", "\x00\x1b[2J", "must be a JSON object"},
+		{"content_scan", `{"text":["x"]}`, "must be a string"},
 	} {
 		tl, ok := reg.Get(tc.name)
 		if !ok {
@@ -37,7 +41,7 @@ func TestTools(t *testing.T) {
 		} else {
 			got = res.Content[0].Text
 		}
-		if !strings.Contains(got, tc.want) {
+		if strings.ContainsAny(got, "\x00\x1b") || tc.want == "" && err == nil || !strings.Contains(got, tc.want) {
 			t.Errorf("%s %.40s = %.80q, want %q in it", tc.name, tc.args, got, tc.want)
 		}
 	}
