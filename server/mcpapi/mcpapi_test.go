@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -23,16 +24,26 @@ import (
 
 // corridor answers with who called.
 type corridor struct {
-	last atomic.Pointer[invoke.Request]
+	last  atomic.Pointer[invoke.Request]
+	began chan struct{} // closed when the tool "waits" runs
 }
 
-func (c *corridor) Run(_ context.Context, r invoke.Request) invoke.Response {
+func (c *corridor) Run(ctx context.Context, r invoke.Request) invoke.Response {
 	c.last.Store(&r)
 	if r.Tool == "cron" && !r.Caller.Owner() || r.Tool == "nothing" {
 		return invoke.Response{Err: &tool.Error{Kind: tool.KindNotFound, Public: "Tool not available: " + r.Tool}}
 	}
 	if r.Tool == "broken" {
 		return invoke.Response{Err: &tool.Error{Kind: tool.KindFailed, Public: "tool execution failed", Err: errors.New("inner")}}
+	}
+	if r.Tool == "waits" {
+		return c.wait(ctx)
+	}
+	if r.Tool == "many" {
+		return invoke.Response{Result: &tool.Result{Details: []int{1}, Content: []tool.Block{
+			{Type: "text", Text: "<a> & b"}, {Type: "text"}, {Type: "image", Data: []byte{1, 2}, MimeType: "image/png"}, {Type: "audio", Data: []byte{3}, MimeType: "audio/wav"},
+			{Type: "resource", Resource: &tool.Resource{URI: "x://y", MimeType: "text/plain", Text: "z"}},
+		}}}
 	}
 	res := tool.Text(r.Caller.Principal()+" "+r.SessionKey+" "+string(r.Args), map[string]any{"n": 1})
 	return invoke.Response{Result: &res}
@@ -51,7 +62,10 @@ func (c *corridor) Tools(_ context.Context, r invoke.Request) ([]tool.Spec, erro
 type world struct {
 	*corridor
 	url     string
+	door    *Door
 	revoked atomic.Bool
+	mu      sync.Mutex
+	tracked []func()
 }
 
 func newWorld(t *testing.T) *world {
@@ -59,9 +73,11 @@ func newWorld(t *testing.T) *world {
 	w := &world{corridor: &corridor{}}
 	door := New(Deps{
 		Corridor: w.corridor, Generation: func() uint64 { return 0 }, Alive: func(gateway.Caller) bool { return !w.revoked.Load() },
+		Track: w.track, Findings: func(context.Context) (string, error) { return "{}", nil },
 		Journal: func(tenant string, _ int) (string, error) { return `{"tenant":"` + tenant + `"}`, nil },
 		Version: "test", Log: slog.New(slog.DiscardHandler),
 	})
+	w.door = door
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		who := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		var c gateway.Caller

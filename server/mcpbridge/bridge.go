@@ -14,10 +14,14 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxMessage bounds one message in either direction.
 const maxMessage = 64 << 20
+
+// again is how long the bridge waits before it listens again.
+const again = time.Second
 
 // Bridge is one client's connection.
 type Bridge struct {
@@ -31,11 +35,15 @@ type Bridge struct {
 	session string
 	version string
 	flight  sync.WaitGroup
+	hearing sync.WaitGroup
 }
 
 // Run reads messages from in, one a line, until it ends or ctx does, and writes
 // answers to out. Requests run side by side; answers come as they finish.
 func (b *Bridge) Run(ctx context.Context, in io.Reader, out io.Writer) error {
+	listening, deaf := context.WithCancel(ctx)
+	defer b.hearing.Wait()
+	defer deaf()
 	b.out = json.NewEncoder(out)
 	b.out.SetEscapeHTML(false)
 	sc := bufio.NewScanner(in)
@@ -48,6 +56,9 @@ func (b *Bridge) Run(ctx context.Context, in io.Reader, out io.Writer) error {
 		m := parse(line)
 		if m.Method == "initialize" || m.ID == nil {
 			b.send(ctx, line, m) // what follows depends on it
+			if m.Method == "notifications/initialized" {
+				b.hearing.Go(func() { b.listen(listening) })
+			}
 			continue
 		}
 		b.flight.Go(func() { b.send(ctx, line, m) })
@@ -155,6 +166,34 @@ func (b *Bridge) events(r io.Reader, m message) error {
 		return errors.Join(b.write(data, m), sc.Err())
 	}
 	return sc.Err()
+}
+
+// listen passes on what the gateway says by itself, such as that the list of
+// tools has changed. It comes back when the connection ends, and gives up when
+// the session is over or the gateway has nothing to say.
+func (b *Bridge) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.URL, nil)
+		if err != nil {
+			return
+		}
+		b.headers(req)
+		req.Header.Set("Accept", "text/event-stream")
+		resp, err := b.Client.Do(req)
+		if err == nil {
+			if resp.StatusCode == http.StatusOK {
+				_ = b.events(resp.Body, message{})
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode >= 400 && resp.StatusCode < 500 {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+		}
+	}
 }
 
 func (b *Bridge) write(raw []byte, m message) error {
