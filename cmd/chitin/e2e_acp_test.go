@@ -174,7 +174,7 @@ func exec1(cmd string) agenttest.Reply {
 
 func TestEditor(t *testing.T) {
 	needDocker(t)
-	model := agenttest.New(t, exec1("echo never"), agenttest.Reply{Text: "So not."}, exec1("echo in-$((40+2))"), agenttest.Reply{Text: "Done."}, exec1("sleep 300"))
+	model := agenttest.New(t, exec1("echo never"), agenttest.Reply{Text: "So not."}, exec1("echo in-$((40+2))"), agenttest.Reply{Text: "Done."}, exec1("sleep 3177"))
 	g := gatewayOn(t, acpConf(model.URL), "MODEL_KEY=e2e-model-key-0123456789")
 	e := g.editor(g.token)
 	s := e.open()
@@ -209,7 +209,7 @@ func TestEditor(t *testing.T) {
 
 	done := make(chan acp.StopReason, 1)
 	go func() { done <- e.prompt(s, "sleep") }()
-	running := func() bool { out, _ := exec.Command("pgrep", "-f", "sleep 300").Output(); return len(out) > 0 }
+	running := func() bool { out, _ := exec.Command("pgrep", "-f", "sleep 3177").Output(); return len(out) > 0 }
 	if !eventually(20*time.Second, running) {
 		t.Fatal("the command never ran")
 	}
