@@ -139,18 +139,26 @@ func closing(t string, i int) int {
 	return len(t) - 1
 }
 
-// ownDocs are all own texts: those of the templates, and attacks set into
-// harmless ones.
-func ownDocs(p params) []doc {
-	g := grammar{lists: map[string]string{}, rnd: rand.New(rand.NewPCG(3, 5))}
+// parseOwn reads all files of templates.
+func (g *grammar) parseOwn() error {
 	for _, f := range []string{"attacks", "harmless", "languages", "more", "pages", "plants", "personas", "tongues"} {
 		b, err := ownTexts.ReadFile("own/" + f + ".txt")
 		if err == nil {
 			err = g.parse(string(b))
 		}
 		if err != nil {
-			log.Fatalf("own/%s.txt: %v", f, err)
+			return fmt.Errorf("own/%s.txt: %w", f, err)
 		}
+	}
+	return nil
+}
+
+// ownDocs are all own texts: those of the templates, and attacks set into
+// harmless ones.
+func ownDocs(p params) []doc {
+	g := grammar{lists: map[string]string{}, rnd: rand.New(rand.NewPCG(3, 5))}
+	if err := g.parseOwn(); err != nil {
+		log.Fatal(err)
 	}
 	var docs []doc
 	var harmless, attacks, tasks, pages []string
