@@ -157,7 +157,12 @@ func TestInspector(t *testing.T) {
 		t.Errorf("tools/call: exit code %d\n%s", code, out)
 	}
 	stdio := []string{"inspector", filepath.Join(bin, "chitin"), "mcp", "--method", "tools/call", "--tool-name", "agents_list"}
-	if out, code = npm(t, time.Minute, append(g.env, "CHITIN_NPM_CACHE="+npmCache(t)), stdio...); code != 0 || !strings.Contains(out, "requester") {
+	for _, kv := range g.env {
+		if strings.HasPrefix(kv, "CHITIN_") {
+			stdio = append(stdio, "-e", kv)
+		}
+	}
+	if out, code = npm(t, time.Minute, nil, stdio...); code != 0 || !strings.Contains(out, "requester") {
 		t.Errorf("tools/call on stdio: exit code %d\n%s", code, out)
 	}
 }
