@@ -49,6 +49,9 @@ func (d Definition) Canonical() ([]byte, error) {
 		}
 		*raw = out
 	}
+	for _, text := range []*string{&d.Name, &d.Title, &d.Description} {
+		*text = strings.ToValidUTF8(*text, "\uFFFD") // as it will be read back
+	}
 	return json.Marshal(d)
 }
 

