@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,13 @@ func TestScheduledRunHasNoMoreThanItsCreator(t *testing.T) {
 	r := a.runJob(t, gateway.DefaultTenant, id)
 	if r.State != cron.RunDone || !strings.HasPrefix(r.Outcome, "tidy") || strings.Contains(r.Outcome, "canary") {
 		t.Fatalf("run = %+v", r)
+	}
+	ended := func(rec journal.Record) bool { return rec.Event == "cron.run" }
+	for range 400 { // the run's own record follows its end
+		if slices.ContainsFunc(a.records(t), ended) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	verdicts, told := map[string]string{}, 0
 	for _, rec := range a.records(t) {
