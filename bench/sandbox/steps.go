@@ -64,22 +64,27 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
+var bulkArgs = []string{"head", "-c", "104857600", "/dev/zero"}
+
+func onHostBulk() error {
+	c := exec.Command(bulkArgs[0], bulkArgs[1:]...)
+	c.Stdout = discard{}
+	return c.Run()
+}
+
+func (b *bench) inBoxBulk(ctx context.Context) error {
+	p, err := b.box.Start(ctx, sandbox.Cmd{Argv: bulkArgs, Stdin: sandbox.NoStdin, Stdout: discard{}})
+	if err != nil {
+		return err
+	}
+	_, err = p.Wait(ctx)
+	return err
+}
+
 func (b *bench) bulk(ctx context.Context, rounds int) error {
-	argv := []string{"head", "-c", "104857600", "/dev/zero"}
 	p50, err := figure.Interleave(os.Stdout, "100 MiB of output", max(rounds/5, 15),
-		figure.Method{Name: "host: pipe", Do: func() error {
-			c := exec.Command(argv[0], argv[1:]...)
-			c.Stdout = discard{}
-			return c.Run()
-		}},
-		figure.Method{Name: "live sandbox", Do: func() error {
-			p, err := b.box.Start(ctx, sandbox.Cmd{Argv: argv, Stdin: sandbox.NoStdin, Stdout: discard{}})
-			if err != nil {
-				return err
-			}
-			_, err = p.Wait(ctx)
-			return err
-		}})
+		figure.Method{Name: "host: pipe", Do: onHostBulk},
+		figure.Method{Name: "live sandbox", Do: func() error { return b.inBoxBulk(ctx) }})
 	if err != nil {
 		return err
 	}

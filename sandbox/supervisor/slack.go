@@ -56,15 +56,15 @@ func meet(n int) {
 
 // Env is what the runtime should be started with. Later it would have to stop
 // all threads for it, and wait for one that sleeps late.
-func Env() []string { return []string{"GOGC=50", "GOMAXPROCS=3"} }
+func Env() []string { return []string{"GOGC=25", "GOMAXPROCS=2"} }
 
 // sparing sets the same where nobody has.
 func sparing() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(25)
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(3)
+		runtime.GOMAXPROCS(2)
 	}
 }
 

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,6 +21,7 @@ type watch struct {
 	kids  []*proc
 	some  bool // something inside lives that this program must reap
 	soon  bool // something was killed
+	used  bool // commands ran since memory was last given back
 	last  []lastRites
 }
 
@@ -37,6 +39,7 @@ const (
 	shortWait = 5 * time.Millisecond
 	longWait  = 2 * time.Second
 	groupWait = 100 * time.Millisecond // for the group of a killed command
+	restWait  = time.Second            // until a box counts as idle
 )
 
 // watches reports whether ends of processes can be waited for as descriptors.
@@ -51,7 +54,7 @@ func watches() bool {
 
 // add follows a process that was just started; the server is locked.
 func (w *watch) add(pr *proc) {
-	w.some = true
+	w.some, w.used = true, true
 	if pr.pidfd < 0 {
 		return
 	}
@@ -85,11 +88,17 @@ func (s *server) untilHeard(in int) {
 		wait := -1
 		if w.some || len(w.last) > 0 {
 			wait = int(pause.Milliseconds())
+		} else if w.used {
+			wait = int(restWait.Milliseconds())
 		}
 		n, err := unix.Poll(w.polls, wait)
 		heard := err == nil && w.polls[0].Revents != 0
 		if err == nil && n == 0 {
 			pause = min(2*pause, longWait)
+			if !w.some && w.used {
+				w.used = false
+				debug.FreeOSMemory()
+			}
 		} else {
 			pause = shortWait
 		}
