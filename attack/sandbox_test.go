@@ -135,7 +135,7 @@ func TestSandboxInside(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for _, c := range []struct{ id, ref, script string }{
+	for _, c := range append(insideCases(), []insideCase{
 		{"F11", "CVE-2026-24222", `(env; tr '\0' '\n' </proc/1/environ; cat /proc/*/environ) 2>/dev/null | grep -aq canary-f11 && echo OPEN`},
 		{"H8", "GHSA-mgvr-6gvw-3rgr", `perl -e 'use Socket; for my $a ("169.254.169.254","172.17.0.1","10.0.0.1","192.168.0.1"){ socket(my $s,AF_INET,SOCK_DGRAM,0) or next; print "OPEN" if connect($s,pack_sockaddr_in(80,inet_aton($a))) }'`},
 		{"H9", "CVE-2026-65093", `(echo x >> /.chitin/sup || rm -f /.chitin/sup || mv /.chitin/sup /tmp/x || kill -STOP 1) 2>/dev/null; cat /proc/1/status | grep -q '^State:.*stopped' && echo OPEN; touch /.chitin/x 2>/dev/null && echo OPEN`},
@@ -146,7 +146,7 @@ func TestSandboxInside(t *testing.T) {
 		{"H19", "GHSA-g2j6-57v7-gm8c", `[ "$(stat -f -c %T /proc)" = proc ] || echo OPEN`},
 		{"H20", "CVE-2025-9074", `for p in 2375 2376; do (exec 3<>/dev/tcp/192.168.65.7/$p) 2>/dev/null && echo OPEN; done; true`},
 		{"control", "the control socket", `ls /.chitin/c/s 2>/dev/null && echo OPEN`},
-	} {
+	}...) {
 		t.Run(c.id+" "+c.ref, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -30,9 +31,12 @@ type plan struct {
 	nonce  string
 	attach bool // no socket: speak over the attached streams
 	filter string
-	linger int
-	labels map[string]string
-	limits sandbox.Limits // the spec's, and what a kernel of its own needs on top
+	// filterFile holds the filter for an engine that takes it by path; "" is
+	// one that takes its text.
+	filterFile string
+	linger     int
+	labels     map[string]string
+	limits     sandbox.Limits // the spec's, and what a kernel of its own needs on top
 }
 
 // options are the container as the engine is asked for it. The list is
@@ -81,7 +85,7 @@ func (p plan) host(s sandbox.Spec) *container.HostConfig {
 		NetworkMode:    container.NetworkMode(s.Network),
 		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		CapDrop:        []string{"ALL"},
-		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + p.filter},
+		SecurityOpt:    []string{"no-new-privileges", "seccomp=" + cmp.Or(p.filterFile, p.filter)},
 		ReadonlyRootfs: true,
 		IpcMode:        "private",
 		CgroupnsMode:   "private",
@@ -103,7 +107,7 @@ func (p plan) host(s sandbox.Spec) *container.HostConfig {
 		h.SecurityOpt = append(h.SecurityOpt, "apparmor="+s.AppArmor)
 	}
 	for _, t := range s.Tmpfs {
-		h.Tmpfs[t.Path] = tmpfsOptions(t)
+		h.Tmpfs[t.Path] = tmpfsOptions(t, p.filterFile != "")
 	}
 	for _, name := range sortedKeys(p.limits.Ulimits) {
 		l := p.limits.Ulimits[name]
@@ -112,7 +116,16 @@ func (p plan) host(s sandbox.Spec) *container.HostConfig {
 	return h
 }
 
-func tmpfsOptions(t sandbox.Tmpfs) string {
+// tmpfsOptions are a scratch directory's. Podman knows no limit of files; the
+// memory limit, which they count against, has to do there.
+func tmpfsOptions(t sandbox.Tmpfs, podman bool) string {
+	if podman {
+		exec := "exec"
+		if t.NoExec {
+			exec = "noexec"
+		}
+		return fmt.Sprintf("rw,nosuid,nodev,%s,size=%d,mode=1777,notmpcopyup", exec, t.Size)
+	}
 	exec := "exec"
 	if t.NoExec {
 		exec = "noexec"

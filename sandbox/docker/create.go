@@ -88,6 +88,12 @@ func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request
 			return p, err
 		}
 	}
+	if e.isPodman() {
+		p.filterFile = filepath.Join(r.Dir, "seccomp.json")
+		if err := os.WriteFile(p.filterFile, []byte(p.filter), 0o600); err != nil {
+			return p, fmt.Errorf("box directory: %w", err)
+		}
+	}
 	if p.image, err = e.ensureImage(ctx, api, r.Spec, r.Progress); err != nil {
 		return p, err
 	}
@@ -155,7 +161,7 @@ func (e *Engine) start(ctx context.Context, api *client.Client, p plan) (_ sandb
 		return nil, err
 	}
 	if p.r.Prove || len(p.r.Spec.Mounts) > 0 {
-		if err = prove(ctx, conn, p.r.Spec); err != nil {
+		if err = prove(ctx, conn, p.r.Spec, p.filterFile != ""); err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,6 +75,7 @@ type Engine struct {
 	images   map[string]imageFacts // by reference, since the engine last came up
 	making   map[string]*making
 	stateErr error
+	podman   bool // whatever the engine is called here
 
 	// weaken changes a request after it was verified; only tests that prove
 	// the probes set it.
@@ -229,9 +231,23 @@ func (e *Engine) ask(ctx context.Context) (sandbox.Status, system.Info) {
 	}
 	st.Available = true
 	st.Version = res.Info.ServerVersion
+	e.mu.Lock()
+	e.podman = slices.ContainsFunc(v.Components, func(c system.ComponentVersion) bool { return strings.HasPrefix(c.Name, "Podman") })
+	podman := e.podman
+	e.mu.Unlock()
 	st.Boot = bootID(res.Info.ID, v)
 	st.Warnings, st.Refuse = judgeVersions(v, res.Info)
+	if podman {
+		st.Warnings = append(st.Warnings, "Podman cannot limit the number of files in scratch directories; only the memory limit bounds them")
+	}
 	return st, res.Info
+}
+
+// isPodman reports whether Podman answered when the engine was last asked.
+func (e *Engine) isPodman() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.podman
 }
 
 // lost forgets what was known of the engine after an error that may mean it

@@ -125,9 +125,13 @@ func TestWeakenedSettingsAreSeen(t *testing.T) {
 			}
 			r := sandbox.Request{ID: "m" + strconv.Itoa(i), Owner: sandbox.Owner{Tenant: "t", Key: "k"}, Spec: spec, Dir: dir, Prove: true}
 			changed := ""
+			own, err := filterJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
 			e.weaken = func(o *client.ContainerCreateOptions) {
 				w.do(o)
-				if err := verify(*o, plan{r: r, limits: r.Spec.Limits, sup: o.HostConfig.Mounts[0].Source, ctl: o.HostConfig.Mounts[1].Source}); err != nil {
+				if err := verify(*o, plan{r: r, limits: r.Spec.Limits, filter: own, sup: o.HostConfig.Mounts[0].Source, ctl: o.HostConfig.Mounts[1].Source}); err != nil {
 					changed = err.Error()
 				}
 			}

@@ -64,7 +64,7 @@ func verify(o client.ContainerCreateOptions, p plan) error {
 			return bad("limit %s is not what the spec says", u.Name)
 		}
 	}
-	if err := verifySecurity(h.SecurityOpt, p.r.Spec); err != nil {
+	if err := verifySecurity(h.SecurityOpt, p); err != nil {
 		return bad("%v", err)
 	}
 	if err := verifyNetwork(string(h.NetworkMode), p.r.Spec); err != nil {
@@ -92,7 +92,7 @@ func onlyKeys(v any, allowed []string) error {
 	return nil
 }
 
-func verifySecurity(opts []string, s sandbox.Spec) error {
+func verifySecurity(opts []string, p plan) error {
 	own, err := filterJSON()
 	if err != nil {
 		return err
@@ -104,11 +104,11 @@ func verifySecurity(opts []string, s sandbox.Spec) error {
 		case "no-new-privileges":
 		case "seccomp":
 			filters++
-			if want := cmp.Or(s.Seccomp, own); v != want {
+			if p.filter != cmp.Or(p.r.Spec.Seccomp, own) || v != cmp.Or(p.filterFile, p.filter) {
 				return fmt.Errorf("the system-call filter is not the spec's")
 			}
 			var f struct{ DefaultAction string }
-			if err := json.Unmarshal([]byte(v), &f); err != nil || f.DefaultAction == "" || f.DefaultAction == "SCMP_ACT_ALLOW" || f.DefaultAction == "SCMP_ACT_LOG" {
+			if err := json.Unmarshal([]byte(p.filter), &f); err != nil || f.DefaultAction == "" || f.DefaultAction == "SCMP_ACT_ALLOW" || f.DefaultAction == "SCMP_ACT_LOG" {
 				return fmt.Errorf("the system-call filter permits by default")
 			}
 		case "apparmor":
@@ -158,7 +158,7 @@ func verifyMounts(o client.ContainerCreateOptions, p plan, bad func(string, ...a
 		}
 	}
 	for path, opts := range o.HostConfig.Tmpfs {
-		if sandbox.CheckTarget(path, true) != nil || !strings.Contains(opts, "size=") || !strings.Contains(opts, "nr_inodes=") ||
+		if sandbox.CheckTarget(path, true) != nil || !strings.Contains(opts, "size=") || p.filterFile == "" && !strings.Contains(opts, "nr_inodes=") ||
 			!strings.Contains(opts, "nosuid") || !strings.Contains(opts, "nodev") {
 			return bad("scratch %s", path)
 		}

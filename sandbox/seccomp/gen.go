@@ -29,7 +29,7 @@ var dropped = []string{
 	"keyctl", "add_key", "request_key", "bpf", "perf_event_open",
 	"modify_ldt", "pidfd_getfd", "kcmp", "socketcall",
 	"clone", "clone3", "socket", "socketpair", "ioctl", "personality",
-	"sched_setscheduler", "setpriority",
+	"prlimit64", "sched_setscheduler", "setpriority",
 }
 
 func main() {

@@ -24,6 +24,7 @@ func OCI() *specs.LinuxSeccomp {
 		Syscalls: []specs.LinuxSyscall{
 			{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &enosys},
 			allow("clone", low(0, newNamespaces, 0)),
+			allow("prlimit64", low(0, word, 0)),
 			allow("socketpair", low(0, word, unix.AF_UNIX)),
 			allow("socket", low(0, word, unix.AF_UNIX)),
 			allow("socket", low(0, word, unix.AF_NETLINK), low(2, word, unix.NETLINK_ROUTE)),

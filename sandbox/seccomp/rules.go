@@ -61,6 +61,8 @@ func conditional() []guarded {
 		{"socketpair", unix.SYS_SOCKETPAIR, oneOf(0, []uint32{unix.AF_UNIX}, unix.EPERM)},
 		{"ioctl", unix.SYS_IOCTL, noneOf(1, terminalInjection(), unix.EPERM)},
 		{"personality", unix.SYS_PERSONALITY, oneOf(0, personalities(), unix.EPERM)},
+		// Only one's own limits: the supervisor runs as the same user.
+		{"prlimit64", unix.SYS_PRLIMIT64, oneOf(0, []uint32{0}, unix.EPERM)},
 		// The kernel refuses both without a capability; gVisor's, which these
 		// rules serve too, lets anybody.
 		{"sched_setscheduler", unix.SYS_SCHED_SETSCHEDULER, oneOf(1, schedulers(), unix.EPERM)},

@@ -186,7 +186,6 @@ var allowed = []call{
 	{"pread64", unix.SYS_PREAD64},
 	{"preadv", unix.SYS_PREADV},
 	{"preadv2", unix.SYS_PREADV2},
-	{"prlimit64", unix.SYS_PRLIMIT64},
 	{"process_mrelease", unix.SYS_PROCESS_MRELEASE},
 	{"process_vm_readv", unix.SYS_PROCESS_VM_READV},
 	{"process_vm_writev", unix.SYS_PROCESS_VM_WRITEV},

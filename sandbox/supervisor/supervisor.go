@@ -68,6 +68,20 @@ func Main(args []string) int {
 	return 2
 }
 
+// deaf are the signals that would end or stop us otherwise: all, but for those
+// that nothing can change, the ends of children, and the runtime's own.
+func deaf() []os.Signal {
+	var out []os.Signal
+	for n := syscall.Signal(1); n <= 64; n++ {
+		switch n {
+		case syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGCHLD, syscall.SIGURG, syscall.SIGPROF, 32, 33:
+		default:
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 func supervise() int {
 	// Its last act is to kill whatever it can see: outside a box of its own
 	// that would be everything.
@@ -86,8 +100,7 @@ func supervise() int {
 	sparing()
 	// Commands run as the same user and may signal us; a handler that does
 	// nothing keeps PID 1 alive and, unlike ignoring, is not inherited.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT,
-		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE, syscall.SIGALRM, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGXFSZ)
+	signal.Notify(make(chan os.Signal, 1), deaf()...)
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 1
