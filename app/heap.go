@@ -11,7 +11,7 @@ import (
 // headroom is how much the heap may grow between two collections, at least.
 // A gateway's live heap is a few MB: with the runtime's own rule it would be
 // collected hundreds of times a second under load.
-const headroom = 10 << 20
+const headroom = 8 << 20
 
 // tuneHeap keeps the headroom from now on, for the whole process. Whoever set
 // GOGC knows better.
@@ -35,5 +35,5 @@ func afterCollections(set int) {
 
 // growth is the GOGC that gives a live heap its headroom.
 func growth(live uint64) int {
-	return int(min(max(100*headroom/max(live, 1), 100), 300))
+	return int(min(max(100*headroom/max(live, 1), 100), 250))
 }
