@@ -123,6 +123,7 @@ func (l *Link) options() *mcp.ClientOptions {
 	log := &serverLog{log: l.o.Log, server: l.o.Server}
 	o := &mcp.ClientOptions{
 		Capabilities: &mcp.ClientCapabilities{},
+		//lint:ignore SA1019 servers of earlier protocol versions log this way
 		LoggingMessageHandler: func(_ context.Context, r *mcp.LoggingMessageRequest) {
 			log.message(r.Params)
 		},

@@ -31,6 +31,7 @@ type serverLog struct {
 	dropped int
 }
 
+//lint:ignore SA1019 servers of earlier protocol versions log this way
 func (s *serverLog) message(p *mcp.LoggingMessageParams) {
 	if p == nil {
 		return

@@ -2,6 +2,8 @@
 // the tests of whatever uses servers.
 package mcptest
 
+//lint:file-ignore SA1019 what servers of earlier protocol versions ask is asked
+
 import (
 	"context"
 	"encoding/json"
