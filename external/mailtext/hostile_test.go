@@ -109,16 +109,16 @@ func TestCost(t *testing.T) {
 	t.Parallel()
 	part := "--b\nContent-Type: text/html\n\n"
 	for name, in := range map[string]string{
-		"boundaries":      "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n", 400_000),
-		"alternatives":    "Content-Type: multipart/alternative; boundary=b\n\n" + strings.Repeat("--b\n\n"+strings.Repeat("word ", 2000)+"\n", 180),
-		"open tags":       "Content-Type: text/html\n\n" + strings.Repeat("<", 2<<20),
-		"comments":        "Content-Type: text/html\n\n" + strings.Repeat("<!--", 500_000),
-		"attributes":      "Content-Type: text/html\n\n<a " + strings.Repeat("alt=x ", 300_000) + ">",
-		"nested elements": "Content-Type: text/html\n\n" + strings.Repeat("<div><p>", 250_000),
-		"entities":        "Content-Type: text/html\n\n" + strings.Repeat("&amp;&", 300_000),
-		"base64":          "Content-Transfer-Encoding: base64\n\n" + strings.Repeat("A\n", 1<<20),
+		"boundaries":      "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n", 100_000),
+		"alternatives":    "Content-Type: multipart/alternative; boundary=b\n\n" + strings.Repeat("--b\n\n"+strings.Repeat("word ", 1000)+"\n", 180),
+		"open tags":       "Content-Type: text/html\n\n" + strings.Repeat("<", 512<<10),
+		"comments":        "Content-Type: text/html\n\n" + strings.Repeat("<!--", 100_000),
+		"attributes":      "Content-Type: text/html\n\n<a " + strings.Repeat("alt=x ", 80_000) + ">",
+		"nested elements": "Content-Type: text/html\n\n" + strings.Repeat("<div><p>", 60_000),
+		"entities":        "Content-Type: text/html\n\n" + strings.Repeat("&amp;&", 80_000),
+		"base64":          "Content-Transfer-Encoding: base64\n\n" + strings.Repeat("A\n", 256<<10),
 		"encoded words":   "Subject: " + strings.Repeat("=?utf-8?q?a?= ", 60_000) + "\n\nx",
-		"html in parts":   "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat(part+strings.Repeat("<b>x</b>", 1000)+"\n", 190),
+		"html in parts":   "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat(part+strings.Repeat("<b>x</b>", 300)+"\n", 190),
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
