@@ -134,6 +134,7 @@ func (d *Door) build(tenant string) *mcp.Server {
 func private(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" }
 
 func (d *Door) capabilities() *mcp.ServerCapabilities {
+	//lint:ignore SA1019 clients of today still set a level
 	c := &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{ListChanged: true}, Logging: &mcp.LoggingCapabilities{}}
 	if d.Journal != nil || d.Findings != nil {
 		c.Resources = &mcp.ResourceCapabilities{Subscribe: true}

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 clients of today still log and sample
+
 package mcpapi
 
 import (
