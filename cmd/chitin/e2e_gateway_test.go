@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,6 +171,10 @@ func (g *running) tool(token, name, session string, args any) (int, string) {
 	return g.do("POST", "/tools/invoke", token, string(b))
 }
 
+// eventID is the line by which a client finds a stream again; it is drawn anew
+// for each.
+var eventID = regexp.MustCompile(`(?m)^id: .*\n`)
+
 // mcp calls a tool over MCP and returns what the server said.
 func (g *running) mcp(token, session, name string, args any) string {
 	g.t.Helper()
@@ -194,7 +199,7 @@ func (g *running) mcp(token, session, name string, args any) string {
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		return string(out), resp.Header
+		return eventID.ReplaceAllString(string(out), ""), resp.Header
 	}
 	_, h := ask("initialize", map[string]any{"protocolVersion": "2025-06-18", "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "e2e", "version": "1"}})
 	id := h.Get("Mcp-Session-Id")
