@@ -40,7 +40,7 @@ func (a *App) openGate(ctx context.Context, l *config.Loaded) (err error) {
 
 // Start opens the doors and begins what runs beside calls.
 func (a *App) Start(ctx context.Context) error {
-	tuneHeap()
+	tune()
 	l := a.live.Load().loaded
 	cfg := l.Gateway.Config
 	var err error

@@ -13,11 +13,16 @@ import (
 // collected hundreds of times a second under load.
 const headroom = 8 << 20
 
-// tuneHeap keeps the headroom from now on, for the whole process. Whoever set
-// GOGC knows better.
-var tuneHeap = sync.OnceFunc(func() {
+// tune sets the runtime up for a gateway, for the whole process and from now
+// on. Whoever set GOGC or GOMAXPROCS knows better.
+var tune = sync.OnceFunc(func() {
 	if os.Getenv("GOGC") == "" {
 		afterCollections(0)
+	}
+	// The journal's sync keeps a processor of the runtime while it waits for
+	// the disk; one more lets calls go on meanwhile.
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 })
 
