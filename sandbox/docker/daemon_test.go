@@ -82,6 +82,8 @@ func (d *daemon) start() {
 	args := []string{"-H", d.host(), "--data-root", d.dir + "/data", "--exec-root", d.dir + "/exec", "--pidfile", d.dir + "/pid",
 		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--log-level", "error"}
 	d.cmd = exec.Command(d.bin, append(args, d.args...)...)
+	// An engine without a bridge removes docker0 where it starts: not the machine's.
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
