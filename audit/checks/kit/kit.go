@@ -177,3 +177,21 @@ func Has(list []string, want string) bool {
 	}
 	return false
 }
+
+// Servers looks at every enabled MCP server of our own configuration; bad says
+// what is wrong with one, and below which of its keys.
+func Servers(bad func(n *audit.Node) (key, msg string)) func(*audit.Subject) []audit.Hit {
+	return func(s *audit.Subject) []audit.Hit {
+		var out []audit.Hit
+		s.Root.At("mcp.servers").Each(func(name string, n *audit.Node) {
+			if n.Get("enabled").False() {
+				return
+			}
+			if key, msg := bad(n); msg != "" {
+				at := "mcp.servers." + name + "." + key
+				out = append(out, At(at, "%s: %s.", audit.Show(at), msg)...)
+			}
+		})
+		return out
+	}
+}

@@ -9,24 +9,11 @@ import (
 	"github.com/chitin-sh/chitin/audit/view"
 )
 
-// server makes a check of every enabled server; bad says what is wrong with
-// one, and below which of its keys.
+// server makes a check of every enabled server.
 func server(id, sev, title, why, remedy, cwe string, layer audit.Layer, bad func(n *audit.Node) (key, msg string), fires, quiet []audit.Example) audit.Check {
 	return audit.Check{
 		ID: "mcp." + id, Layer: layer, On: audit.Own, Severity: sev, Title: title, Why: why, Remedy: remedy, Refs: []string{cwe},
-		Run: func(s *audit.Subject) []audit.Hit {
-			var out []audit.Hit
-			s.Root.At("mcp.servers").Each(func(name string, n *audit.Node) {
-				if n.Get("enabled").False() {
-					return
-				}
-				if key, msg := bad(n); msg != "" {
-					at := "mcp.servers." + name + "." + key
-					out = append(out, kit.At(at, "%s: %s.", audit.Show(at), msg)...)
-				}
-			})
-			return out
-		},
+		Run:   kit.Servers(bad),
 		Fires: fires, Quiet: quiet,
 	}
 }
@@ -44,15 +31,6 @@ func Checks() []audit.Check {
 				}
 				return "", ""
 			}, s("command: srv, network: egress"), kit.Join(s("command: srv"), s("command: srv, network: egress, egress: [api.example.org]"), s("command: srv, network: egress, enabled: false"))),
-		server("plain_http", "warn", "An MCP server is reached over plain HTTP",
-			"Whoever is on the way reads the credential and changes what the tools say and answer.", "Use https, or run the server as a program in a sandbox.", "CWE-319", audit.LayerGateway,
-			func(n *audit.Node) (string, string) {
-				u := n.Get("url").Text()
-				if strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "http://127.") && !strings.HasPrefix(u, "http://localhost") && !strings.HasPrefix(u, "http://[::1]") {
-					return "url", "http"
-				}
-				return "", ""
-			}, s("url: 'http://10.1.2.3/mcp', allowPrivate: true"), kit.Join(s("url: 'https://mcp.example.org/'"), s("url: 'http://127.0.0.1:3000/mcp', allowPrivate: true"), s("command: srv"))),
 		server("literal_header", "warn", "A credential for an MCP server stands in the configuration as text",
 			"The file is copied, backed up and shown in screen shots.", "Write a reference: ${NAME} or {source, provider, id}.", "CWE-312", audit.LayerSecrets,
 			func(n *audit.Node) (key, msg string) {

@@ -210,19 +210,7 @@ func server(id, sev, title, why, remedy, ref string, bad func(n *audit.Node) (ke
 	cfg := func(text string) []audit.Example { return kit.Own("mcp: {servers: {jira: {" + text + "}}}") }
 	return audit.Check{
 		ID: "mcp.server." + id, Layer: audit.LayerPlugins, On: audit.Own, Severity: sev, Title: title, Why: why, Remedy: remedy, Refs: []string{ref, "OWASP-ASI04"},
-		Run: func(s *audit.Subject) []audit.Hit {
-			var out []audit.Hit
-			s.Root.At("mcp.servers").Each(func(name string, n *audit.Node) {
-				if n.Get("enabled").False() {
-					return
-				}
-				if key, msg := bad(n); msg != "" {
-					at := "mcp.servers." + name + "." + key
-					out = append(out, kit.At(at, "%s: %s.", audit.Show(at), msg)...)
-				}
-			})
-			return out
-		},
+		Run:   kit.Servers(bad),
 		Fires: cfg(fires), Quiet: cfg(quiet),
 	}
 }
