@@ -169,12 +169,7 @@ func (c *crashing) round(i int) (answered int) {
 // start and of making, using and removing sandboxes: nothing runs twice,
 // nothing is left behind, the journal holds.
 func TestKilledGateway(t *testing.T) {
-	if ok, err := condition("docker"); err != nil || !ok {
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Skip("needs a Docker Engine")
-	}
+	needDocker(t)
 	port, err := freePort()
 	if err != nil {
 		t.Fatal(err)

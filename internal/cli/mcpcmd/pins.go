@@ -19,17 +19,22 @@ func waits(t hub.ToolStatus) bool {
 	return t.State == mcpclient.StateNew || t.State == mcpclient.StateChanged
 }
 
-// pick finds the tool that is meant, by the server's name for it or by ours;
-// without a name all that wait.
-func pick(list []hub.ToolStatus, server string, args []string) ([]hub.ToolStatus, error) {
+// pick finds the tool that args mean, SERVER and the server's name for it or
+// ours; without a name all that wait. With ask the server itself is asked.
+func (a *api) pick(ctx context.Context, args []string, ask bool) ([]hub.ToolStatus, error) {
+	server, names := args[0], args[1:]
+	list, err := a.tools(ctx, server, ask)
+	if err != nil {
+		return nil, err
+	}
 	var out []hub.ToolStatus
 	for _, t := range list {
-		if len(args) == 0 && waits(t) || len(args) == 1 && (t.Tool == args[0] || t.Mounted == args[0]) {
+		if len(names) == 0 && waits(t) || len(names) == 1 && (t.Tool == names[0] || t.Mounted == names[0]) {
 			out = append(out, t)
 		}
 	}
-	if len(args) == 1 && len(out) == 0 {
-		return nil, cliutil.WithHint(fmt.Errorf("%s offers no tool %s", server, quoted(args[0])), "chitin mcp tools "+server)
+	if len(names) == 1 && len(out) == 0 {
+		return nil, cliutil.WithHint(fmt.Errorf("%s offers no tool %s", server, quoted(names[0])), "chitin mcp tools "+server)
 	}
 	return out, nil
 }
@@ -41,11 +46,8 @@ func diff(env *cliutil.Env) *cobra.Command {
 		Long:    "Without TOOL all that wait for approval. What a server says is shown with hidden characters as escapes.",
 		Example: "  chitin mcp diff github\n  chitin mcp diff github create_issue",
 	}, func(ctx context.Context, a *api, args []string) error {
-		list, err := a.tools(ctx, args[0], false)
+		list, err := a.pick(ctx, args, false)
 		if err != nil {
-			return err
-		}
-		if list, err = pick(list, args[0], args[1:]); err != nil {
 			return err
 		}
 		if asJSON {
@@ -122,11 +124,8 @@ func approve(env *cliutil.Env) *cobra.Command {
 			"chitin mcp diff. Exits 3 when something was left.",
 		Example: "  chitin mcp approve github\n  chitin mcp approve github create_issue",
 	}, func(ctx context.Context, a *api, args []string) error {
-		list, err := a.tools(ctx, args[0], true)
+		list, err := a.pick(ctx, args, true)
 		if err != nil {
-			return err
-		}
-		if list, err = pick(list, args[0], args[1:]); err != nil {
 			return err
 		}
 		if len(list) == 0 {
@@ -162,11 +161,8 @@ func revoke(env *cliutil.Env) *cobra.Command {
 		Long:    "The tool is refused at once, until it is approved again.",
 		Example: "  chitin mcp revoke github create_issue",
 	}, func(ctx context.Context, a *api, args []string) error {
-		list, err := a.tools(ctx, args[0], false)
+		list, err := a.pick(ctx, args, false)
 		if err != nil {
-			return err
-		}
-		if list, err = pick(list, args[0], args[1:]); err != nil {
 			return err
 		}
 		for _, t := range list {
