@@ -136,7 +136,7 @@ type output struct {
 	queue []byte
 	used  int // of the window
 	over  bool
-	busy  bool // a write is under way
+	busy  bool // something was read and is not yet written
 	last  time.Time
 	late  bool // the process has ended: whatever comes is thrown away
 }
@@ -171,13 +171,11 @@ func (o *output) run() {
 	pool := &smallBuffers
 	buf := pool.Get().(*[]byte)
 	for full := 0; ; {
-		n, err := o.file.Read(*buf)
-		if n > 0 {
-			o.put((*buf)[:n])
-		}
-		if err != nil {
+		n := o.read(*buf)
+		if n <= 0 {
 			break
 		}
+		o.put((*buf)[:n])
 		if n == smallRead && pool == &smallBuffers {
 			if full++; full == 2 {
 				pool.Put(buf)
@@ -195,16 +193,48 @@ func (o *output) run() {
 	close(o.done)
 }
 
+// read takes what the pipe holds, 0 or less at its end. Taking it and being busy
+// with it are one step, so that no byte is ever in neither place.
+func (o *output) read(b []byte) (n int) {
+	rc, err := o.file.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	err = rc.Read(func(fd uintptr) bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		var err error
+		for n, err = unix.Read(int(fd), b); err == unix.EINTR; {
+			n, err = unix.Read(int(fd), b)
+		}
+		o.busy = n > 0
+		return err != unix.EAGAIN
+	})
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// holds reports whether the pipe still has something for a reader that has not
+// had its turn.
+func (o *output) holds() bool {
+	n := 0
+	if rc, err := o.file.SyscallConn(); err == nil {
+		_ = rc.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	}
+	return n > 0
+}
+
 // put writes, unless nobody waits for this output any more. After an error of
 // the writer it only drains, so that the process does not block.
 func (o *output) put(b []byte) {
 	o.mu.Lock()
-	if o.late {
-		o.mu.Unlock()
+	late := o.late
+	o.mu.Unlock()
+	if late {
 		return
 	}
-	o.busy = true
-	o.mu.Unlock()
 	var err error
 	if o.err == nil {
 		_, err = o.to.Write(b)
@@ -297,7 +327,7 @@ func (o *output) wait(ctx context.Context) error {
 // detach leaves a pipe on which nothing happens to a reader that throws away.
 func (o *output) detach() bool {
 	o.mu.Lock()
-	if o.busy || time.Since(o.last) < grace {
+	if o.busy || time.Since(o.last) < grace || o.holds() {
 		o.mu.Unlock()
 		return false
 	}
