@@ -139,15 +139,19 @@ func closing(t string, i int) int {
 	return len(t) - 1
 }
 
-// parseOwn reads all files of templates.
+// parseOwn reads all files of templates, by name.
 func (g *grammar) parseOwn() error {
-	for _, f := range []string{"attacks", "harmless", "languages", "more", "pages", "plants", "personas", "tongues"} {
-		b, err := ownTexts.ReadFile("own/" + f + ".txt")
+	files, err := ownTexts.ReadDir("own")
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		b, err := ownTexts.ReadFile("own/" + f.Name())
 		if err == nil {
 			err = g.parse(string(b))
 		}
 		if err != nil {
-			return fmt.Errorf("own/%s.txt: %w", f, err)
+			return fmt.Errorf("own/%s: %w", f.Name(), err)
 		}
 	}
 	return nil
@@ -156,7 +160,7 @@ func (g *grammar) parseOwn() error {
 // ownDocs are all own texts: those of the templates, and attacks set into
 // harmless ones.
 func ownDocs(p params) []doc {
-	g := grammar{lists: map[string]string{}, rnd: rand.New(rand.NewPCG(3, 5))}
+	g := grammar{lists: map[string]string{}}
 	if err := g.parseOwn(); err != nil {
 		log.Fatal(err)
 	}
@@ -188,10 +192,12 @@ func ownDocs(p params) []doc {
 		}
 	}
 	for _, s := range g.sets {
+		g.rnd = rand.New(rand.NewPCG(uint64(hash(s.name)), uint64(hash(s.template)))) // texts of one set do not change with another
 		for range s.count {
 			add(s, g.expand(s.template, 0))
 		}
 	}
+	g.rnd = rand.New(rand.NewPCG(3, 5))
 	carriers(g.rnd, p, harmless, attacks, tasks, add)
 	plant(g.rnd, p, pages, harmless, attacks, tasks, add)
 	return docs
