@@ -3,6 +3,7 @@ package hostbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -51,6 +52,9 @@ func (p *proc) run(ctx context.Context, c sandbox.Cmd, dir string, grace time.Du
 		copied, err = p.startTTY(c)
 	} else {
 		err = p.startPipes(c)
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%w: %w", err, syscall.ENOENT) // as every other box says it
 	}
 	if err != nil {
 		return err

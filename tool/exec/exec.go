@@ -81,7 +81,7 @@ func (t *Tool) Spec() tool.Spec {
 }
 
 const schema = `{"type":"object","required":["command"],"properties":{
-"command":{"type":"string","description":"Shell command, run with sh -c."},
+"command":{"type":"string","description":"Shell command, as sh -c runs it."},
 "title":{"type":"string","maxLength":120,"description":"What the command is for, in a few words."},
 "workdir":{"type":"string","description":"Directory to run in; the workspace by default."},
 "env":{"type":"object","additionalProperties":{"type":"string"},"description":"Further environment variables."},
@@ -141,6 +141,7 @@ type run struct {
 	args    Args
 	box     sandbox.Box
 	cmd     sandbox.Cmd
+	shell   []string // that runs the command if its program alone does not start
 	out     *procs.Output
 	key     procs.Key
 	started time.Time
@@ -156,6 +157,9 @@ func (r *run) run(ctx context.Context) (tool.Result, error) {
 	p, err := r.box.Start(life, r.cmd)
 	if err != nil {
 		stop()
+		if r.notStarted(err) {
+			return r.run(ctx)
+		}
 		return tool.Result{}, r.startError(err)
 	}
 	if r.args.Back {
@@ -175,7 +179,10 @@ func (r *run) run(ctx context.Context) (tool.Result, error) {
 		return r.background(ctx, p, stop), nil
 	}
 	stop()
-	return tool.Result{}, r.startError(err) // some boxes learn it only now
+	if r.notStarted(err) { // some boxes learn it only now
+		return r.run(ctx)
+	}
+	return tool.Result{}, r.startError(err)
 }
 
 func (r *run) yieldAfter() time.Duration {

@@ -103,6 +103,7 @@ func (t *Tool) plan(c *tool.Call, args Args, box sandbox.Box) (*run, error) {
 		r.cmd.PTY = &sandbox.Winsize{Cols: 120, Rows: 30}
 		r.cmd.Stdin, r.cmd.Stderr = nil, nil
 	}
+	r.unshell()
 	return r, nil
 }
 
