@@ -14,18 +14,15 @@ import (
 var conceptsFile string
 
 const (
-	filterBits = 16
 	stemSalt   = 0x7feb352d // keeps stems apart from words of five letters
 	nearTokens = 16         // how far apart concepts may stand to count as neighbours
 )
 
 // lexicon knows the concepts of words, phrases and stems.
 type lexicon struct {
-	names []string
-	words [1 << filterBits / 64]uint64 // which last words of phrases may be known
-	stems [1 << filterBits / 64]uint64
-	keys  []uint32 // open addressing: hash of a phrase, its last word or a stem
-	vals  []uint16 // concept+1 of a phrase; for a last word the lengths of its phrases, from bit 8
+	names  []string
+	known  filter            // of phrases and stems
+	values map[uint32]uint16 // by the hash of a phrase, its last word or a stem: concept+1; from bit 8 on, the lengths of the phrases that a word ends
 }
 
 var concepts = sync.OnceValue(func() *lexicon {
@@ -39,8 +36,8 @@ var concepts = sync.OnceValue(func() *lexicon {
 // parseConcepts reads a lexicon, or says which line of it is wrong. Of a word
 // with two concepts the first counts.
 func parseConcepts(text string) (*lexicon, error) {
-	x := &lexicon{}
-	index, values := map[string]int{}, map[uint32]uint16{}
+	x := &lexicon{values: map[uint32]uint16{}}
+	index := map[string]int{}
 	for n, line := range strings.Split(text, "\n") {
 		if line == "" || line[0] == '#' {
 			continue
@@ -55,28 +52,16 @@ func parseConcepts(text string) (*lexicon, error) {
 			index[name], x.names = at, append(x.names, name)
 		}
 		for _, w := range strings.Fields(words) {
-			x.add(values, w, uint16(at+1))
+			x.add(w, uint16(at+1))
 		}
-	}
-	size := 1
-	for size < 4*len(values) {
-		size *= 2
-	}
-	x.keys, x.vals = make([]uint32, size), make([]uint16, size)
-	for h, v := range values {
-		at := int(h) & (size - 1)
-		for x.vals[at] != 0 {
-			at = (at + 1) & (size - 1)
-		}
-		x.keys[at], x.vals[at] = h, v
 	}
 	return x, nil
 }
 
-func (x *lexicon) add(values map[uint32]uint16, w string, concept uint16) {
+func (x *lexicon) add(w string, concept uint16) {
 	set := func(h uint32, v uint16) {
-		if values[h]&0xff == 0 {
-			values[h] |= v
+		if x.values[h]&0xff == 0 {
+			x.values[h] |= v
 		}
 	}
 	if s, ok := strings.CutSuffix(w, "*"); ok {
@@ -84,50 +69,33 @@ func (x *lexicon) add(values map[uint32]uint16, w string, concept uint16) {
 		var buf [4]tok
 		if l.fill(buf[:]) > 0 {
 			h := buf[0].p
-			x.stems[h>>(32-filterBits)/64] |= 1 << (h >> (32 - filterBits) % 64)
+			x.known.add(h ^ stemSalt)
 			set(h^stemSalt, concept)
 		}
 		return
 	}
 	for _, p := range phrases(w) {
 		set(p.all, concept)
-		values[p.last] |= 1 << (8 + p.n - 1)
-		x.words[p.last>>(32-filterBits)/64] |= 1 << (p.last >> (32 - filterBits) % 64)
+		x.values[p.last] |= 1 << (8 + p.n - 1)
+		x.known.addPhrase(p)
 	}
 }
 
-func (x *lexicon) get(h uint32) uint16 {
-	mask := len(x.keys) - 1
-	for at := int(h) & mask; x.vals[at] != 0; at = (at + 1) & mask {
-		if x.keys[at] == h {
-			return x.vals[at]
-		}
-	}
-	return 0
-}
-
-// may is the bit maybeConcept if a word or its stem can have a concept.
-func (x *lexicon) may(w *tok) uint16 {
-	a, b := w.h>>(32-filterBits), w.p>>(32-filterBits)
-	return uint16((x.words[a/64]>>(a%64)|x.stems[b/64]>>(b%64))&1) << 8
-}
-
-// concept is the concept of the longest phrase that ends at token i, or of its stem; 0 if none.
-func (s *scanner) concept(i int) uint32 {
-	x := s.lexicon
-	w := &s.buf[i]
-	if lens := x.get(w.h) >> 8; lens != 0 {
-		p := s.phrases(i)
-		for n := 3; n >= 0; n-- {
-			if lens&(1<<n) != 0 {
-				if c := x.get(p[n]) & 0xff; c != 0 {
-					return uint32(c)
-				}
+// concept is the concept of the longest phrase that ends at token i, of whose
+// last word w is known, or of its stem; 0 if none.
+func (s *scanner) concept(i int, w *known) uint32 {
+	for n := 3; n > 0; n-- {
+		if w.about&(1<<n) != 0 {
+			if c := s.words.find(s.phrase(i, n)).concept; c != 0 {
+				return uint32(c)
 			}
 		}
 	}
-	if w.p != 0 {
-		return uint32(x.get(w.p^stemSalt) & 0xff)
+	if w.about&1 != 0 && w.concept != 0 {
+		return uint32(w.concept)
+	}
+	if p := s.buf[i].p; p != 0 {
+		return uint32(s.words.find(p ^ stemSalt).concept)
 	}
 	return 0
 }

@@ -45,11 +45,9 @@ func (c *codes) any() bool {
 }
 
 const (
-	offset32 = 2166136261
-	prime32  = 16777619
-	stem     = 5  // letters of the prefix that stands for a word's forms
-	longRun  = 22 // letters without a break from which a word may be an encoding
-	number   = 0x9E3779B1
+	longRun = 22 // letters without a break from which a word may be an encoding
+	number  = 0x9E3779B1
+	spelled = 6 // lone letters in a row that may spell a word
 )
 
 // low is the lower case of ASCII letters; digits have bit 0x80 and the letter
@@ -79,9 +77,13 @@ const paragraph = 21
 
 // sign is the token of the signs since the last word.
 func (l *lexer) sign() tok {
-	t := tok{h: (l.gap + 0x51ed27) * 0x85EBCA6B, start: int32(l.gapI), end: int32(l.i)}
+	t := l.signUpTo(l.i)
 	l.gap = 0
 	return t
+}
+
+func (l *lexer) signUpTo(i int) tok {
+	return tok{h: (l.gap + 0x51ed27) * 0x85EBCA6B, start: int32(l.gapI), end: int32(i)}
 }
 
 // mark notes a sign of class g at the current position.
@@ -172,46 +174,19 @@ func hexDigit(c byte) int {
 }
 
 // word reads a word that starts with an ASCII letter or digit.
-func (l *lexer) word(t *tok) bool {
-	s, i := l.s, l.i
-	h, all := uint32(offset32), byte(0x80)
-	start, stop := i, min(len(s), i+stem)
-	for i < stop {
-		c := low[s[i]]
-		if c == 0 {
-			break
-		}
-		h = (h ^ uint32(c&0x7f)) * prime32
-		all &= c
-		i++
-	}
-	p := h
-	if i == stop {
-		for i < len(s) {
-			c := low[s[i]]
-			if c == 0 {
-				break
-			}
-			h = (h ^ uint32(c&0x7f)) * prime32
-			all &= c
-			i++
-		}
-	}
-	if i < len(s) && s[i] >= 0x80 {
-		h, all, i = l.more(h, all, i)
-		if i-start <= stem {
-			p = h
-		}
-	}
-	if all != 0 { // digits only
-		h, p = number, number
+func (l *lexer) word(t *tok) {
+	start := l.i
+	var h hasher
+	i, digits := l.letters(&h, start)
+	if digits {
+		t.h, t.p = number, number
 		l.list(start)
 	} else {
+		t.h, t.p = h.sums()
 		l.count(i-start, start)
 	}
-	t.h, t.p, t.start, t.end = h, p, int32(start), int32(i)
+	t.start, t.end = int32(start), int32(i)
 	l.i = i
-	return true
 }
 
 // count watches for runs and lone letters that may be an encoding.
@@ -219,7 +194,7 @@ func (l *lexer) count(n, start int) {
 	l.seen.numbers = 0
 	switch {
 	case n == 1:
-		if l.seen.single++; l.seen.single >= 6 {
+		if l.seen.single++; l.seen.single >= spelled {
 			l.seen.spaced = true
 		}
 	case n >= longRun:
@@ -239,17 +214,20 @@ func (l *lexer) list(start int) {
 	}
 }
 
-// more goes on with a word in which a character beyond ASCII stands.
-func (l *lexer) more(h uint32, all byte, i int) (uint32, byte, int) {
+// letters hashes the word at i and is where it ends, and whether it is digits
+// alone.
+func (l *lexer) letters(h *hasher, i int) (end int, digits bool) {
 	s := l.s
+	all := byte(0x80)
 	for i < len(s) {
 		c := s[i]
 		if c < 0x80 {
 			d := low[c]
 			if d == 0 {
-				return h, all, i
+				break
 			}
-			h, all = (h^uint32(d&0x7f))*prime32, all&d
+			h.letter(d & 0x7f)
+			all &= d
 			i++
 			continue
 		}
@@ -261,23 +239,24 @@ func (l *lexer) more(h uint32, all byte, i int) (uint32, byte, int) {
 			l.seen.tags = true
 		case fold.ASCII:
 			if low[f[0]] == 0 {
-				return h, all, i
+				return i, all != 0
 			}
 			for j := 0; j < len(f); j++ {
-				h = (h ^ uint32(low[f[j]]&0x7f)) * prime32
+				h.letter(low[f[j]] & 0x7f)
 				all &= low[f[j]]
 			}
 		case fold.Self:
 			if alone || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) {
-				return h, all, i
+				return i, all != 0
 			}
-			h, all = (h^uint32(r))*prime32, 0
+			h.rune(r)
+			all = 0
 		default:
-			return h, all, i
+			return i, all != 0
 		}
 		i += n
 	}
-	return h, all, i
+	return i, all != 0
 }
 
 // class folds a rune for reading: small letters first, and the scripts that
@@ -316,16 +295,20 @@ func (l *lexer) rune(buf []tok) int {
 			buf[n] = l.sign()
 			n++
 		}
-		h := (uint32(offset32) ^ uint32(r)) * prime32
-		buf[n] = tok{h: h, start: int32(l.i), end: int32(l.i + size)}
+		var h hasher
+		h.rune(r)
+		w, _ := h.sums()
+		buf[n] = tok{h: w, start: int32(l.i), end: int32(l.i + size)}
 		n++
 	case k == fold.ASCII || k == fold.Self && unicode.In(r, unicode.L, unicode.M, unicode.Nd):
 		if l.gap != 0 {
 			buf[n] = l.sign()
 			n++
 		}
-		h, _, end := l.more(offset32, 0, l.i)
-		buf[n] = tok{h: h, p: l.prefix(l.i), start: int32(l.i), end: int32(end)}
+		var h hasher
+		end, _ := l.letters(&h, l.i)
+		w, p := h.sums()
+		buf[n] = tok{h: w, p: p, start: int32(l.i), end: int32(end)}
 		n++
 		l.count(2, l.i)
 		l.i = end
@@ -333,32 +316,4 @@ func (l *lexer) rune(buf []tok) int {
 	}
 	l.i += size
 	return n
-}
-
-// prefix is the hash of the first letters of the word at i.
-func (l *lexer) prefix(i int) uint32 {
-	h := uint32(offset32)
-	for n := 0; n < stem && i < len(l.s); n++ {
-		r, size := utf8.DecodeRuneInString(l.s[i:])
-		if r < 0x80 {
-			if low[r] == 0 {
-				break
-			}
-			h = (h ^ uint32(low[r]&0x7f)) * prime32
-		} else {
-			r, f, k, alone := class(r)
-			switch {
-			case k == fold.ASCII && low[f[0]] != 0:
-				h = (h ^ uint32(low[f[0]]&0x7f)) * prime32
-			case k == fold.Self && !alone && unicode.In(r, unicode.L, unicode.M):
-				h = (h ^ uint32(r)) * prime32
-			case k == fold.Drop || k == fold.Tag:
-				n--
-			default:
-				return h
-			}
-		}
-		i += size
-	}
-	return h
 }

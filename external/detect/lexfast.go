@@ -1,10 +1,13 @@
 package detect
 
-// What a byte begins for the lexer.
+// What a byte begins for the lexer. A word goes on with those from byteWord on.
 const (
-	byteOther = iota // a sign, a line break, an escape
-	byteWord         // a word
-	byteBlank        // nothing that matters
+	byteBlank = iota // nothing that matters
+	byteSign         // a sign that is no more than that
+	byteLine         // the end of a line
+	byteOther        // an escape, or a sign that may begin a code
+	byteWord         // a word, with a letter
+	byteDigit        // a word, with a digit
 	byteWide         // a character beyond ASCII
 )
 
@@ -13,42 +16,84 @@ var byteKind = func() (t [256]uint8) {
 		switch {
 		case c >= 0x80:
 			t[c] = byteWide
+		case low[c]&0x80 != 0:
+			t[c] = byteDigit
 		case low[c] != 0:
 			t[c] = byteWord
-		case sign[c] == 0 && c != '\n' && c != 0x1b:
-			t[c] = byteBlank
+		case c == '\n':
+			t[c] = byteLine
+		case c == 0x1b, c == '&', c == '%', c == '\\', c == '=':
+			t[c] = byteOther
+		case sign[c] != 0:
+			t[c] = byteSign
 		}
 	}
 	return t
 }()
 
-// fill writes the next tokens to buf and returns how many; 0 at the end.
+// between is 1 for the bytes that are signs or nothing, and no more than that.
+var between = func() (t [256]uint8) {
+	for c, k := range byteKind {
+		if k <= byteSign {
+			t[c] = 1
+		}
+	}
+	return t
+}()
+
+// fill writes the next tokens to buf and returns how many; 0 at the end. What
+// is most of a text, plain words with up to two signs behind them, is done
+// here with few branches, as none could be foretold; the rest elsewhere.
 func (l *lexer) fill(buf []tok) int {
 	s, i, n := l.s, l.i, 0
 	for i < len(s) && n < len(buf)-1 {
-		switch byteKind[s[i]] {
-		case byteBlank:
-			i++
-		case byteWord:
-			l.i = i
-			if l.gap != 0 {
-				buf[n] = l.sign()
-				n++
+		c := s[i]
+		kind := byteKind[c]
+		if kind <= byteSign {
+			if g := uint32(sign[c]); g != 0 {
+				if l.gap == 0 {
+					l.gap, l.gapI = g, i
+				} else if l.gap < 32 && l.gap != g {
+					l.gap |= g << 5
+				}
 			}
-			if i = l.plainWord(&buf[n], i); i < 0 {
-				l.word(&buf[n])
-				i = l.i
+			for i++; i < len(s) && s[i] == ' '; i++ {
 			}
-			n++
-		case byteOther:
-			l.i = i
-			l.blank(s[i])
-			i = l.i
-		default:
-			l.i = i
-			n += l.rune(buf[n:])
-			i = l.i
+			continue
 		}
+		if kind == byteWord && i+9 < len(s) {
+			block, k := asciiLetters(load8(s, i))
+			if end := i + k; k < 8 && byteKind[s[end]] < byteDigit {
+				buf[n] = l.signUpTo(i)
+				n += int(nonzero(l.gap))
+				block &= 1<<(8*k) - 1
+				buf[n] = tok{uint32(blend(0, block) >> 32), uint32(blend(0, block&stemBytes) >> 32), int32(i), int32(end)}
+				n++
+				l.seen.numbers = 0
+				if l.seen.single++; k > 1 {
+					l.seen.single = 0
+				} else if l.seen.single >= spelled {
+					l.seen.spaced = true
+				}
+				a, b := s[end], s[end+1]
+				one := int(between[a])
+				two := one & int(between[b])
+				g, h := uint32(sign[a])*uint32(one), uint32(sign[b])*uint32(two)
+				l.gapI = end
+				if g == 0 {
+					l.gapI = end + 1
+				}
+				if g == h {
+					h = 0
+				}
+				l.gap = g | h<<(5*nonzero(g))
+				i = end + one + two
+				continue
+			}
+		}
+		l.i = i
+		n += l.other(buf[n:], c)
+		i = l.i
 	}
 	l.i = i
 	if i >= len(s) && l.gap != 0 && n < len(buf) {
@@ -58,44 +103,76 @@ func (l *lexer) fill(buf []tok) int {
 	return n
 }
 
-// letterOf is the small form of ASCII letters, 0 for all else.
-var letterOf = func() (t [256]uint8) {
-	for c := 'a'; c <= 'z'; c++ {
-		t[c], t[c-32] = byte(c), byte(c)
-	}
-	return t
-}()
+// nonzero is 1 unless x is 0.
+func nonzero(x uint32) uint32 { return (x | -x) >> 31 }
 
-// plainWord reads a word of ASCII letters alone and is where it ends; -1 for
-// any other, which is left to word.
-func (l *lexer) plainWord(t *tok, i int) int {
-	s, start := l.s, i
-	h := uint32(offset32)
-	for stop := min(len(s), i+stem); i < stop; i++ {
-		c := letterOf[s[i]]
-		if c == 0 {
+// other passes what begins at the current position with c, and returns how
+// many tokens it wrote to buf.
+func (l *lexer) other(buf []tok, c byte) int {
+	n := 0
+	switch kind := byteKind[c]; kind {
+	case byteWord, byteDigit:
+		if l.gap != 0 {
+			buf[n] = l.sign()
+			n++
+		}
+		if kind == byteDigit {
+			l.number(&buf[n])
+		} else if !l.longWord(&buf[n]) {
+			l.word(&buf[n])
+		}
+		n++
+	case byteWide:
+		n = l.rune(buf)
+	default:
+		l.blank(c)
+	}
+	return n
+}
+
+// number reads a word that starts with a digit.
+func (l *lexer) number(t *tok) {
+	s, i := l.s, l.i
+	if i+8 >= len(s) {
+		l.word(t)
+		return
+	}
+	k := asciiDigits(load8(s, i))
+	if byteKind[s[i+k]] >= byteWord {
+		l.word(t)
+		return
+	}
+	*t = tok{number, number, int32(i), int32(i + k)}
+	l.list(i)
+	l.i = i + k
+}
+
+// longWord reads a word of ASCII letters alone; it is false for any other,
+// which is left to word.
+func (l *lexer) longWord(t *tok) bool {
+	s, i := l.s, l.i
+	state, first := uint64(0), uint64(0)
+	for n := 8; n == 8; i += n {
+		if i+8 > len(s) {
+			return false
+		}
+		var block uint64
+		if block, n = asciiLetters(load8(s, i)); n == 0 {
 			break
 		}
-		h = (h ^ uint32(c)) * prime32
-	}
-	p := h
-	if i == start+stem {
-		for ; i < len(s); i++ {
-			c := letterOf[s[i]]
-			if c == 0 {
-				break
-			}
-			h = (h ^ uint32(c)) * prime32
+		if n < 8 {
+			block &= 1<<(8*n) - 1
 		}
+		if i == l.i {
+			first = block
+		}
+		state = blend(state, block)
 	}
-	if i < len(s) && byteKind[s[i]]&byteWord != 0 { // a digit, or beyond ASCII
-		return -1
+	if i < len(s) && byteKind[s[i]] >= byteDigit {
+		return false
 	}
-	t.h, t.p, t.start, t.end = h, p, int32(start), int32(i)
-	if n := i - start; n > 1 && n < longRun {
-		l.seen.numbers, l.seen.single = 0, 0
-	} else {
-		l.count(n, start)
-	}
-	return i
+	*t = tok{uint32(state >> 32), uint32(blend(0, first&stemBytes) >> 32), int32(l.i), int32(i)}
+	l.count(i-l.i, l.i)
+	l.i = i
+	return true
 }

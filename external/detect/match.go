@@ -1,22 +1,24 @@
 package detect
 
-// rules advances the patterns by the token at i; mask says which phrases that
-// end there may be known: bits 0 to 3 as the rarest element of a pattern,
-// bits 4 to 7 as one behind it.
-func (s *scanner) rules(text string, i int, mask uint8) {
-	for n := range 4 {
-		if mask&(0x11<<n) == 0 {
+// rules advances the patterns by the token at i, of which w is known.
+func (s *scanner) rules(text string, i int, w *known) {
+	rare, next := w.rare, w.next
+	if s.pos > s.open {
+		next = 0
+	}
+	for n := 0; (rare|next)>>n != 0; n++ {
+		if (rare|next)>>n&1 == 0 {
 			continue
 		}
-		h := s.phrase(i, n)
-		if !s.prog.maybe(h) {
+		hit := w.hit
+		if n > 0 {
+			hit = s.words.find(s.phrase(i, n)).hit
+		}
+		if hit == 0 {
 			continue
 		}
-		p := s.prog.find(h)
-		if p == nil {
-			continue
-		}
-		if mask&(0x10<<n) != 0 {
+		p := &s.prog.hits[hit-1]
+		if next>>n&1 != 0 {
 			for _, e := range p.next {
 				prev, begin := s.state[e.at-1], s.pos-n
 				if prev.pos < begin && prev.pos+1+int(e.gap) >= begin {
@@ -75,6 +77,10 @@ func (s *scanner) ends(at uint16, i int) int {
 func (s *scanner) step(e element, i, start int) {
 	if !e.last {
 		s.state[e.at] = progress{s.pos, start}
+		if s.pos > s.open {
+			s.lasts = 0
+		}
+		s.lasts |= s.prog.lasts[e.at+1]
 		s.open = max(s.open, s.pos+4+int(s.prog.gaps[e.at+1]))
 		return
 	}

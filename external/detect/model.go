@@ -110,13 +110,13 @@ func slots(w *tok, b, t, q, k uint32) (f [5]uint32, n int) {
 // patternSlot is the feature of a pattern's hit. It does not depend on the
 // pattern's place among the others.
 func patternSlot(id, text string) uint32 {
-	h := uint32(offset32)
+	var h hasher
 	for _, part := range [...]string{id, text} {
-		for i := 0; i < len(part); i++ {
-			h = (h ^ uint32(part[i])) * prime32
+		for i := range len(part) {
+			h.byte(part[i])
 		}
 	}
-	return slot(h, kindRule)
+	return slot(h.sum(), kindRule)
 }
 
 // score is the probability of log-odds: a half at the threshold.

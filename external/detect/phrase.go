@@ -2,9 +2,10 @@ package detect
 
 import "strings"
 
+// phrase is the hashes of all its tokens, of the last, and of the last two.
 type phrase struct {
-	all, last uint32
-	n         int // tokens
+	all, last, pair uint32
+	n               int // tokens
 }
 
 // phrases are the hashes of the alternatives of an element. An alternative of
@@ -31,7 +32,7 @@ func signPhrases(f string) (out []phrase) {
 	for _, g := range signClasses(f) {
 		l := lexer{gap: g}
 		h := l.sign().h
-		out = append(out, phrase{h, h, 1})
+		out = append(out, phrase{all: h, last: h, n: 1})
 	}
 	return out
 }
@@ -47,7 +48,7 @@ func hashPhrase(t []tok) phrase {
 		if i == 0 {
 			p.all = w.h
 		} else {
-			p.all = join(p.all, w.h)
+			p.all, p.pair = join(p.all, w.h), join(p.last, w.h)
 		}
 		p.last = w.h
 	}

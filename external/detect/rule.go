@@ -44,10 +44,9 @@ func Rules() []Rule {
 type program struct {
 	rules []Rule
 	pats  []pattern
-	ends  [1 << endBits]uint8        // by the last word of phrases, see scanner.rules
-	some  [1 << someBits >> 6]uint64 // bits of the hashes in keys
-	keys  []uint32                   // open addressing: hash of a phrase
-	vals  []uint16                   // its place in hits, +1
+	index map[uint32]int   // by the hash of a phrase, its place in hits
+	ends  map[uint32]uint8 // by the last word of phrases: see known; from bit 4 on, next
+	rare  filter           // of the phrases of rarest elements
 	hits  []hit
 	elems int      // elements of all patterns
 	gaps  []uint8  // by element: the tokens allowed before it
@@ -63,19 +62,8 @@ type hit struct {
 	next []element // behind that
 }
 
-const (
-	endBits  = 15
-	someBits = 16
-)
-
 // lastBit stands for a last word among those of an element.
 func lastBit(h uint32) uint64 { return 1 << (h >> 26) }
-
-// maybe is false for a phrase that completes nothing.
-func (p *program) maybe(h uint32) bool {
-	h >>= 32 - someBits
-	return p.some[h>>6]>>(h&63)&1 != 0
-}
 
 type pattern struct {
 	rule      int
@@ -100,11 +88,10 @@ var compiled = sync.OnceValue(func() *program {
 
 // compile turns rules into a program, or says which pattern is wrong.
 func compile(rules []Rule) (*program, error) {
-	p := &program{rules: rules}
-	index := map[uint32]int{}
+	p := &program{rules: rules, index: map[uint32]int{}, ends: map[uint32]uint8{}}
 	for r, rule := range rules {
 		for _, text := range rule.Patterns {
-			if err := p.add(r, text, index); err != nil {
+			if err := p.add(r, text); err != nil {
 				return nil, fmt.Errorf("rule %s: pattern %q: %w", rule.ID, text, err)
 			}
 		}
@@ -113,24 +100,10 @@ func compile(rules []Rule) (*program, error) {
 		slices.SortStableFunc(h.next, func(a, b element) int { return int(b.n) - int(a.n) })
 	}
 	p.setMembers()
-	size := 1
-	for size < 4*len(index) {
-		size *= 2
-	}
-	p.keys, p.vals = make([]uint32, size), make([]uint16, size)
-	for h, n := range index {
-		at := int(h) & (size - 1)
-		for p.vals[at] != 0 {
-			at = (at + 1) & (size - 1)
-		}
-		p.keys[at], p.vals[at] = h, uint16(n+1)
-		bit := h >> (32 - someBits)
-		p.some[bit>>6] |= 1 << (bit & 63)
-	}
 	return p, nil
 }
 
-func (p *program) add(rule int, text string, index map[uint32]int) error {
+func (p *program) add(rule int, text string) error {
 	pat := pattern{rule: rule, text: text, lineStart: strings.HasPrefix(text, "^")}
 	fields := strings.Fields(strings.TrimPrefix(text, "^"))
 	var found [][]phrase
@@ -160,7 +133,7 @@ func (p *program) add(rule int, text string, index map[uint32]int) error {
 			lasts |= lastBit(h.last)
 			p.pairs = append(p.pairs, pairHash(uint16(p.elems), h.all))
 			if i >= rare {
-				p.hit(index, h, element{
+				p.hit(h, element{
 					pat: uint16(len(p.pats)), at: uint16(p.elems), n: uint8(i), gap: p.gaps[p.elems], last: i == len(found)-1,
 				}, i == rare)
 			}
@@ -173,20 +146,21 @@ func (p *program) add(rule int, text string, index map[uint32]int) error {
 }
 
 // hit notes that a phrase completes e.
-func (p *program) hit(index map[uint32]int, h phrase, e element, rare bool) {
-	at, ok := index[h.all]
+func (p *program) hit(h phrase, e element, rare bool) {
+	at, ok := p.index[h.all]
 	if !ok {
 		at = len(p.hits)
-		index[h.all], p.hits = at, append(p.hits, hit{})
+		p.index[h.all], p.hits = at, append(p.hits, hit{})
 	}
 	bit := uint8(1) << (h.n - 1)
 	if rare {
 		p.hits[at].rare = append(p.hits[at].rare, e)
+		p.rare.addPhrase(h)
 	} else {
 		p.hits[at].next = append(p.hits[at].next, e)
 		bit <<= 4
 	}
-	p.ends[h.last>>(32-endBits)] |= bit
+	p.ends[h.last] |= bit
 }
 
 // pairHash stands for a phrase in an element.
@@ -221,15 +195,4 @@ func (p *program) member(at uint16, h uint32) bool {
 		}
 	}
 	return false
-}
-
-// find is the elements that the phrase with hash h completes.
-func (p *program) find(h uint32) *hit {
-	mask := len(p.keys) - 1
-	for at := int(h) & mask; p.vals[at] != 0; at = (at + 1) & mask {
-		if p.keys[at] == h {
-			return &p.hits[p.vals[at]-1]
-		}
-	}
-	return nil
 }

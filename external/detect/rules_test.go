@@ -58,7 +58,7 @@ func TestConcepts(t *testing.T) {
 		s := d.scanner()
 		got := ""
 		n := s.lexer(text)
-		if c := s.concept(n); c != 0 {
+		if c := s.concept(n, s.words.find(s.buf[n].h)); c != 0 {
 			got = x.names[c-1]
 		}
 		if got != want {

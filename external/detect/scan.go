@@ -5,8 +5,6 @@ import (
 )
 
 const (
-	maybeConcept = 1 << 8 // bit of masks
-
 	batch     = 256 // tokens cut at a time
 	reach     = 48  // tokens of the batch before that are kept
 	chunkSize = 16  // tokens that are weighed together
@@ -18,19 +16,21 @@ const (
 
 // scanner is the state of one scan, reused between scans.
 type scanner struct {
-	lexicon *lexicon
 	near    [2]noted // the last concepts
 	prog    *program
 	model   *Model
 	w       *[Slots]int8 // the model's weights
 	slots   []uint32     // by pattern
 	lex     lexer
-	buf     [reach + batch]tok    // the last tokens of the batch before, and the batch
-	sums    [reach + batch]int32  // weights of the tokens of buf
-	masks   [reach + batch]uint16 // what rules and, at bit 8, concepts say of their hashes
+	buf     [reach + batch]tok // the last tokens of the batch before, and the batch
+	sums    [batch + 1]int32   // weights of the tokens of the batch before each
+	words   dictionary
+	telling *filter
+	told    [batch + 1]int32 // the tokens of buf that telling has
 
 	pos   int        // tokens seen, counted on over scans
-	open  int        // the last token that may go on with a pattern
+	open  int        // the last token that may go on with a pattern,
+	lasts uint64     // and bits of those that do
 	state []progress // by element
 	hits  []match
 
@@ -58,8 +58,9 @@ type progress struct{ pos, start int }
 type match struct{ pat, start, end int }
 
 func newScanner(m *Model) *scanner {
-	p := compiled()
-	s := &scanner{prog: p, lexicon: concepts(), model: m, w: m.table(), state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.pats))}
+	t := shelf()
+	p := t.prog
+	s := &scanner{prog: p, words: t.words, telling: &t.telling, model: m, w: m.table(), state: make([]progress, p.elems), pos: chunkSize, slots: make([]uint32, len(p.pats))}
 	for i, pat := range p.pats {
 		s.slots[i] = patternSlot(p.rules[pat.rule].ID, pat.text)
 	}
@@ -93,6 +94,7 @@ func (s *scanner) run(text string, endChunk func()) {
 			break
 		}
 		s.weigh(n)
+		told := s.told[:]
 		base, stop := s.pos-reach+1, reach+n
 		for i := reach; i < stop; {
 			if inChunk == 0 {
@@ -100,29 +102,44 @@ func (s *scanner) run(text string, endChunk func()) {
 			}
 			end := min(stop, i+chunkSize-inChunk)
 			inChunk += end - i
-			sum := 0
-			for ; i < end; i++ {
-				sum += int(s.sums[i])
-				if mask := s.masks[i]; mask != 0 {
-					if s.pos = base + i; s.pos > s.open {
-						mask &= maybeConcept | 0xf
-					}
-					if mask&0xff != 0 {
-						s.rules(text, i, uint8(mask))
-					}
-					if mask&maybeConcept != 0 {
-						if c := s.concept(i); c != 0 {
-							s.about(i, c)
+			s.sum += int(s.sums[end-reach] - s.sums[i-reach])
+			for i < end {
+				next := min(end, int(told[0]))
+				if s.tap != nil {
+					next = i
+				}
+				for ; i < next && base+i <= s.open; i++ {
+					if s.lasts&lastBit(s.buf[i].h) != 0 {
+						if w := s.words.find(s.buf[i].h); w.next != 0 {
+							s.pos = base + i
+							s.rules(text, i, w)
 						}
+					}
+				}
+				if i = next; i == end {
+					break
+				}
+				if s.pos = base + i; i == int(told[0]) {
+					told = told[1:]
+					w := s.words.find(s.buf[i].h)
+					if w.rare|w.next != 0 {
+						s.rules(text, i, w)
+					}
+					if c := s.concept(i, w); c != 0 {
+						s.about(i, c)
+					}
+				} else if s.pos <= s.open {
+					if w := s.words.find(s.buf[i].h); w.next != 0 {
+						s.rules(text, i, w)
 					}
 				}
 				if s.tap != nil {
 					s.listen(i)
 				}
+				i++
 			}
-			s.sum += sum
 			if inChunk == chunkSize {
-				s.close(chunkSize, int(s.buf[i-1].end))
+				s.close(chunkSize, int(s.buf[end-1].end))
 				inChunk = 0
 				if endChunk != nil {
 					endChunk()
@@ -140,29 +157,32 @@ func (s *scanner) run(text string, endChunk func()) {
 	}
 }
 
-// weigh sums the weights of the n tokens of the batch, each by itself.
-// No rule is looked at here but for which may hold: the lookups of many tokens
-// then overlap.
+// weigh sums the weights of the n tokens of the batch, each by itself, and
+// notes which of them rules or concepts may know. No rule is looked at here:
+// the lookups of many tokens then overlap, and nothing is to be foretold.
 func (s *scanner) weigh(n int) {
-	W := s.w
+	W, telling := s.w, s.telling
 	h1, h0 := s.buf[reach-2].h, s.buf[reach-1].h
 	b0 := join(h1, h0)
 	t0 := join(join(s.buf[reach-3].h, h1), h0)
-	buf, sums, masks, ends := s.buf[reach:reach+n], s.sums[reach:reach+n], s.masks[reach:reach+n], &s.prog.ends
+	buf, sums, told, k := s.buf[reach:reach+n], s.sums[1:n+1], &s.told, 0
+	sum := int32(0)
 	for i := range buf {
-		w := &buf[i]
-		b := join(h0, w.h)
-		t := join(b0, w.h)
-		sum := int32(W[slot(w.h, kindWord)]) + int32(W[slot(b, kindPair)]) + int32(W[slot(t, kindTriple)])
-		if w.p == 0 {
-			sum += int32(W[slot(join(t0, w.h), kindFour)])
-		} else {
-			sum += int32(W[slot(join(h1, w.h), kindSkip)]) + int32(W[slot(w.p, kindStem)])
+		h, p := buf[i].h, buf[i].p
+		b, t := join(h0, h), join(b0, h)
+		last := join(t0, h) * kindFour // of a sign
+		if p != 0 {
+			last = join(h1, h) * kindSkip
 		}
+		word := int32(nonzero(p))
+		sum += int32(W[slot(h, kindWord)]) + int32(W[slot(b, kindPair)]) + int32(W[slot(t, kindTriple)]) +
+			int32(W[last>>(32-modelBits)]) + int32(W[slot(p, kindStem)])*word
 		sums[i] = sum
-		masks[i] = uint16(ends[w.h>>(32-endBits)]) | s.lexicon.may(w)
-		h1, h0, b0, t0 = h0, w.h, b, t
+		told[k] = int32(reach + i)
+		k += int(telling.has(h) | telling.has(b) | telling.has(p^stemSalt))
+		h1, h0, b0, t0 = h0, h, b, t
 	}
+	told[k] = math.MaxInt32
 }
 
 // listen tells the tap the features of the token at i.

@@ -20,39 +20,48 @@ func Blocks(s string, yield func(Block) bool) {
 	}
 }
 
-// words tries the stretches without blanks that are long enough. It looks at
-// every sixteenth byte and, where that is no blank, back to the one before.
-func words(s string, yield func(Block) bool) {
-	for i := 0; i+MinBlock <= len(s); {
+// words tries the stretches without blanks that are long enough. Such a one
+// holds at least one of any eight bytes that lie nine apart whole.
+func words(s string, yield func(Block) bool) bool {
+	for i, from := 0, 0; i+8 <= len(s); {
+		if n := lastBlank(load8(s, i)); n >= 0 {
+			i += n + 9
+			continue
+		}
+		a, b := i, i+8
+		for a > from && s[a-1] > ' ' {
+			a--
+		}
+		for b < len(s) && s[b] > ' ' {
+			b++
+		}
+		if b-a >= MinBlock && !word(s, a, b, yield) {
+			return false
+		}
+		i, from = b+1, b
+	}
+	return true
+}
+
+// word tries the runs of one alphabet inside a stretch without blanks. Every
+// sixteenth byte is looked at, and those around it if it is of the alphabet.
+func word(s string, start, end int, yield func(Block) bool) bool {
+	for i := start; i+MinBlock <= end; {
 		j := i + MinBlock - 1
-		if s[j] <= ' ' {
+		if value64[s[j]] == none {
 			i = j + 1
 			continue
 		}
-		for j > i && s[j-1] > ' ' {
+		for j > i && value64[s[j-1]] != none {
 			j--
 		}
 		if j > i {
 			i = j
 			continue
 		}
-		for j += MinBlock; j < len(s) && s[j] > ' '; j++ {
+		for j += MinBlock; j < end && value64[s[j]] != none; j++ {
 		}
-		if !word(s, i, j, yield) {
-			return
-		}
-		i = j
-	}
-}
-
-// word tries the runs of one alphabet inside a stretch without blanks.
-func word(s string, start, end int, yield func(Block) bool) bool {
-	for i := start; i+MinBlock <= end; {
-		j := i
-		for j < end && value64[s[j]] != none {
-			j++
-		}
-		if j-i >= MinBlock && !run(s[i:j], func(a, b int, t string) bool { return yield(Block{i + a, padded(s, i+b), t}) }) {
+		if !run(s[i:j], func(a, b int, t string) bool { return yield(Block{i + a, padded(s, i+b), t}) }) {
 			return false
 		}
 		i = j + 1
@@ -76,22 +85,30 @@ func padded(s string, i int) int {
 // run tries a run of the characters of base64, which are those of base32 and
 // hex too. Something may have been glued to either end of what is encoded.
 func run(s string, yield func(a, b int, t string) bool) bool {
+	try := byte(tryHex | tryBits | try32 | try32Hex)
+	if shuffled(s) {
+		try |= try64
+	}
 	for i := 0; i+MinBlock <= len(s); {
-		c := s[i]
+		first := firstOf[s[i]] & try
+		if first == 0 {
+			i++
+			continue
+		}
 		n, code := 0, &base64Code
-		if base64Code.first[c] != 0 {
+		if first&try64 != 0 {
 			n = base64Code.length(s[i:])
 		}
-		if n == 0 && hexCode.first[c] != 0 {
+		if n == 0 && first&tryHex != 0 {
 			n, code = hexCode.length(s[i:]), &hexCode
 		}
-		if n == 0 && c <= '1' && bitCode.first[c] != 0 {
+		if n == 0 && first&tryBits != 0 {
 			n, code = bitCode.length(s[i:]), &bitCode
 		}
-		if n == 0 && base32Code.first[c] != 0 && (i == 0 || value32[s[i-1]] == none) {
+		if n == 0 && first&try32 != 0 && (i == 0 || value32[s[i-1]] == none) {
 			n, code = base32Code.length(s[i:]), &base32Code
 		}
-		if n == 0 && base32Hex.first[c] != 0 && (i == 0 || value32Hex[s[i-1]] == none) {
+		if n == 0 && first&try32Hex != 0 && (i == 0 || value32Hex[s[i-1]] == none) {
 			n, code = base32Hex.length(s[i:]), &base32Hex
 		}
 		if n == 0 {
@@ -105,6 +122,36 @@ func run(s string, yield func(a, b int, t string) bool) bool {
 	}
 	return true
 }
+
+// shuffled reports whether a run may be base64 of text. Without capitals and
+// digits it is not: every third byte would be one of the letters from i on.
+func shuffled(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c-'A' < 26 || c-'0' < 10 {
+			return true
+		}
+	}
+	return false
+}
+
+// Which codes may begin with a character.
+const (
+	try64 = 1 << iota
+	tryHex
+	tryBits
+	try32
+	try32Hex
+)
+
+var firstOf = func() (t [256]byte) {
+	for c := range t {
+		t[c] = base64Code.first[c]*try64 | hexCode.first[c]*tryHex | base32Code.first[c]*try32 | base32Hex.first[c]*try32Hex
+		if c <= '1' {
+			t[c] |= bitCode.first[c] * tryBits
+		}
+	}
+	return t
+}()
 
 // adobe tries what stands between the brackets of ascii85, over lines.
 func adobe(s string, yield func(Block) bool) bool {

@@ -8,6 +8,16 @@ func inGroup(c byte) bool {
 	return c == ' ' || c == '"' || c == '\'' || c == ',' || c == '\n' || c == '\r'
 }
 
+// inRow are those and the characters of base64.
+var inRow = func() (t plain) {
+	for c := range t {
+		if value64[c] != none || inGroup(byte(c)) {
+			t[c] = 1
+		}
+	}
+	return t
+}()
+
 // minGroups is how many groups of one length are worth a look.
 const minGroups = 4
 
@@ -16,15 +26,12 @@ const minGroups = 4
 // finds no two, there is none.
 func groups(s string, yield func(Block) bool) bool {
 	for p := 0; p+8 <= len(s); p += 32 {
-		if capitals(s[p:p+8]) < 2 {
+		if !twoCapitals(load8(s, p)) {
 			continue
 		}
-		a, b := p, p
-		for a > 0 && (value64[s[a-1]] != none || inGroup(s[a-1])) {
+		a, b := p, inRow.skip(s, p)
+		for a > 0 && inRow[s[a-1]] != 0 {
 			a--
-		}
-		for b < len(s) && (value64[s[b]] != none || inGroup(s[b])) {
-			b++
 		}
 		if b-a > 2*MinBlock && !grouped(s[:b], a, yield) {
 			return false
@@ -34,16 +41,6 @@ func groups(s string, yield func(Block) bool) bool {
 		}
 	}
 	return true
-}
-
-// capitals counts capitals and digits, up to two.
-func capitals(s string) (n int) {
-	for i := 0; i < len(s) && n < 2; i++ {
-		if c := s[i]; c-'A' < 26 || c-'0' < 10 {
-			n++
-		}
-	}
-	return n
 }
 
 // row of words of one length, with the same between all of them.
