@@ -103,8 +103,8 @@ func (b *bench) run(ctx context.Context, program string, silent int) error {
 	return nil
 }
 
-// compare takes turns between gateway and bare handler at full rate, then asks
-// both at half of what the gateway could do.
+// compare takes turns between gateway and bare handler at full rate, then at
+// half of what the gateway could do.
 func (b *bench) compare(k kind) error {
 	mine, other := request(b.gateway.addr, k), requestTo(b.bare.addr, "/"+k.name, k)
 	var ratios, rates, cpu, bareCPU []float64
@@ -121,13 +121,17 @@ func (b *bench) compare(k kind) error {
 		cpu, rates, ratios = append(cpu, used), append(rates, rate), append(ratios, rate/bare)
 	}
 	rate := median(rates)
-	half, err := load(b.gateway.addr, mine, k.code, b.conns, rate/2, 2*b.span)
-	if err != nil {
-		return err
-	}
-	bareHalf, err := load(b.bare.addr, other, k.code, b.conns, rate/2, 2*b.span)
-	if err != nil {
-		return err
+	var half, bareHalf []time.Duration
+	for range b.rounds {
+		some, err := pace(b.bare.addr, other, k.code, b.conns, rate/2, b.span)
+		if err != nil {
+			return err
+		}
+		bareHalf = append(bareHalf, some...)
+		if some, err = pace(b.gateway.addr, mine, k.code, b.conns, rate/2, b.span); err != nil {
+			return err
+		}
+		half = append(half, some...)
 	}
 	p50, p99 := figure.Quantile(half, 0.5), figure.Quantile(half, 0.99)
 	fmt.Printf("%-8s %7.0f requests/s, %.2f of bare; %4.1f µs of processor time each, bare %4.1f; at half the rate p50 %.2f ms, p99 %.2f ms, bare p99 %.2f ms\n",
@@ -142,11 +146,11 @@ func (b *bench) compare(k kind) error {
 // full is requests per second and processor time per request in µs.
 func (b *bench) full(p *process, req []byte, code int) (rate, cpu float64, err error) {
 	before, start := p.processorTime(), time.Now()
-	took, err := load(p.addr, req, code, b.conns, 0, b.span)
+	count, err := load(p.addr, req, code, b.conns, b.span)
 	if err != nil {
 		return 0, 0, err
 	}
-	n := float64(len(took))
+	n := float64(count)
 	return n / time.Since(start).Seconds(), float64((p.processorTime() - before).Microseconds()) / n, nil
 }
 
@@ -178,7 +182,7 @@ func (b *bench) sameTime() error {
 func (b *bench) halfOpen(n int) error {
 	const rate = 1000
 	req := request(b.gateway.addr, kinds[2])
-	before, err := load(b.gateway.addr, req, 200, b.conns, rate, 2*b.span)
+	before, err := pace(b.gateway.addr, req, 200, b.conns, rate, 4*b.span)
 	if err != nil {
 		return err
 	}
@@ -187,7 +191,7 @@ func (b *bench) halfOpen(n int) error {
 		return err
 	}
 	defer drop()
-	with, err := load(b.gateway.addr, req, 200, b.conns, rate, 2*b.span)
+	with, err := pace(b.gateway.addr, req, 200, b.conns, rate, 4*b.span)
 	if err != nil {
 		return err
 	}
