@@ -1,75 +1,28 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
+
+	"github.com/chitin-sh/chitin/bench/lean"
 )
 
-const (
-	bearer  = "bench-0123456789abcdef0123456789abcdef"
-	patient = 10 * time.Second // for one answer
-)
+const bearer = "bench-0123456789abcdef0123456789abcdef"
 
 func request(addr string, k kind) []byte { return requestTo(addr, "/tools/invoke", k) }
 
 func requestTo(addr, path string, k kind) []byte {
-	body := `{"tool":"` + k.tool + `","args":{}}`
-	auth := ""
+	token := ""
 	if k.known {
-		auth = "Authorization: Bearer " + bearer + "\r\n"
+		token = bearer
 	}
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s", path, addr, auth, len(body), body)
-}
-
-// conn is a client that costs as little as it can: it shares the machine.
-type conn struct {
-	net.Conn
-	r *bufio.Reader
-}
-
-func dial(addr string) (*conn, error) {
-	c, err := net.DialTimeout("tcp", addr, patient)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{c, bufio.NewReaderSize(c, 4<<10)}, nil
-}
-
-func (c *conn) call(req []byte, code int) error {
-	if _, err := c.Write(req); err != nil {
-		return err
-	}
-	line, err := c.r.ReadSlice('\n')
-	if err != nil {
-		return err
-	}
-	if len(line) < 12 || string(line[9:12]) != strconv.Itoa(code) {
-		return fmt.Errorf("answered %q, want %d", line, code)
-	}
-	length := 0
-	for {
-		if line, err = c.r.ReadSlice('\n'); err != nil {
-			return err
-		}
-		if len(line) <= 2 {
-			_, err = c.r.Discard(length)
-			return err
-		}
-		if v, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(v))); err != nil {
-				return err
-			}
-		}
-	}
+	return lean.Post(addr, path, token, `{"tool":"`+k.tool+`","args":{}}`)
 }
 
 // load asks over conns connections, one request after the other on each, for a
@@ -83,15 +36,15 @@ func load(addr string, req []byte, code, conns int, span time.Duration) (int, er
 	begin := time.Now()
 	for i := range conns {
 		wg.Go(func() {
-			c, err := dial(addr)
+			c, err := lean.Dial(addr)
 			if err != nil {
 				errs[i] = err
 				return
 			}
 			defer c.Close()
-			_ = c.SetDeadline(begin.Add(span + patient))
+			_ = c.SetDeadline(begin.Add(span + lean.Patience))
 			for time.Since(begin) < span {
-				if errs[i] = c.call(req, code); errs[i] != nil {
+				if errs[i] = c.Call(req, code); errs[i] != nil {
 					return
 				}
 				counts[i]++
@@ -121,7 +74,7 @@ func silence(addr string, n int) (drop func(), err error) {
 		}
 	}
 	for range n {
-		c, err := net.DialTimeout("tcp", addr, patient)
+		c, err := net.DialTimeout("tcp", addr, lean.Patience)
 		if err != nil {
 			drop()
 			return nil, fmt.Errorf("%d sockets opened (ulimit -n?): %w", len(open), err)
@@ -138,7 +91,7 @@ type answer struct {
 }
 
 func ask(addr string, k kind) (answer, error) {
-	c, err := dial(addr)
+	c, err := lean.Dial(addr)
 	if err != nil {
 		return answer{}, err
 	}
@@ -146,7 +99,7 @@ func ask(addr string, k kind) (answer, error) {
 	if _, err := c.Write(request(addr, k)); err != nil {
 		return answer{}, err
 	}
-	res, err := http.ReadResponse(c.r, nil)
+	res, err := http.ReadResponse(c.R, nil)
 	if err != nil {
 		return answer{}, err
 	}

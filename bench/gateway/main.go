@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chitin-sh/chitin/bench/figure"
+	"github.com/chitin-sh/chitin/bench/lean"
 )
 
 func main() {
@@ -159,7 +160,7 @@ func (b *bench) sameTime() error {
 	denied, unknown := kinds[1], kinds[1]
 	unknown.tool = "sessions_spoon"
 	var took [2][]time.Duration
-	c, err := dial(b.gateway.addr)
+	c, err := lean.Dial(b.gateway.addr)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (b *bench) sameTime() error {
 	for range 5000 {
 		for i, k := range []kind{denied, unknown} {
 			start := time.Now()
-			if err := c.call(request(b.gateway.addr, k), k.code); err != nil {
+			if err := c.Call(request(b.gateway.addr, k), k.code); err != nil {
 				return err
 			}
 			took[i] = append(took[i], time.Since(start))

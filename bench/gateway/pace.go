@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/chitin-sh/chitin/bench/lean"
 )
 
 // paced is one thread with plain sockets. It shares the machine with what it
@@ -52,14 +54,14 @@ func pace(addr string, req []byte, code, conns int, rate float64, span time.Dura
 			}
 			asked++
 		}
-		wait := patient
+		wait := lean.Patience
 		if asked < n && len(p.idle) > 0 {
 			wait = max(due()-time.Since(begin), 0)
 		}
 		if err := p.hear(begin, wait); err != nil {
 			return nil, err
 		}
-		if time.Since(begin) > span+patient {
+		if time.Since(begin) > span+lean.Patience {
 			return nil, errors.New("no answers in time")
 		}
 	}

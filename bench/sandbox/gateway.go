@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chitin-sh/chitin/bench/figure"
+	"github.com/chitin-sh/chitin/bench/lean"
 )
 
 const bearer = "bench-2b5f0c7e9a4d41d8b6c3"
@@ -53,7 +53,14 @@ func (b *bench) overHTTP(ctx context.Context, rounds int) error {
 	if err != nil {
 		return err
 	}
-	call := func() error { return invoke(ctx, url) }
+	addr := strings.TrimPrefix(url, "http://")
+	c, err := lean.Dial(addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	req := lean.Post(addr, "/tools/invoke", bearer, `{"tool":"exec","args":{"command":"true"},"sessionKey":"agent:main:bench"}`)
+	call := func() error { return c.Call(req, http.StatusOK) }
 	if err := call(); err != nil { // makes the sandbox
 		return err
 	}
@@ -91,23 +98,4 @@ func readyURL(out io.Reader) (string, error) {
 			return strings.TrimRight(f[1], "/"), nil
 		}
 	}
-}
-
-func invoke(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/tools/invoke",
-		strings.NewReader(`{"tool":"exec","args":{"command":"true"},"sessionKey":"agent:main:bench"}`))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+bearer)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err = errors.Join(err, res.Body.Close()); err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("status %d: %.200s", res.StatusCode, body)
-	}
-	return err
 }
