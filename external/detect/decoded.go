@@ -1,59 +1,97 @@
 package detect
 
 import (
+	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/chitin-sh/chitin/external/fold"
 )
 
 const (
-	maxLayers     = 3  // encodings inside encodings
-	minEscaped    = 6  // letters written as codes before a text is decoded
-	minRot        = 3  // words of ROT13
-	maxDecodedFor = 2  // decoded bytes for each byte of a text
-	codedBonus    = .6 // log-odds for an order that somebody took pains to hide
+	maxLayers     = 3        // encodings inside encodings
+	minEscaped    = 6        // letters written as codes before a text is decoded
+	minRot        = 3        // words of ROT13
+	maxDecodedFor = 2        // decoded bytes of blocks for each byte of a text
+	maxBelowFor   = 4        // bytes of layers below the first for each byte of a text,
+	freeBelow     = 64 << 10 // and what any text may have
+	codedBonus    = .6       // log-odds for an order that somebody took pains to hide
 )
 
 // layer is what a stretch of a text decodes to.
 type layer struct {
-	text string
-	back func(start, end int) (int, int) // to bytes of the source
+	text       string
+	way        way
+	folded     *fold.Text // for inline codes
+	start, end int        // of a block
 }
 
-// layers are the decodings of text that its marks, noted by the scan before,
-// make worth a look.
-func layers(text string, seen codes, talk rotCount) (out []layer) {
+// way is how a layer was decoded. What undoes itself is done once only.
+type way uint8
+
+const (
+	wayInline way = 1 << iota
+	wayBlock
+	wayRotated
+	wayTurned
+	wayClosed
+)
+
+// back is the part of the source that [a, b) came from.
+func (l *layer) back(a, b int) (int, int) {
+	switch l.way {
+	case wayInline, wayClosed:
+		return l.folded.Span(a, b)
+	case wayBlock:
+		return l.start, l.end
+	case wayTurned:
+		return len(l.text) - b, len(l.text) - a
+	}
+	return a, b
+}
+
+// room is memory for the layers of one depth, which are looked at one after
+// the other.
+type room struct {
+	folded fold.Text
+	bytes  []byte
+}
+
+// maxKept is the size in bytes of a text whose layers' memory is kept.
+const maxKept = 256 << 10
+
+// layers yields the decodings of text that its marks, noted by the scan before,
+// make worth a look, and that were not done already.
+func (m *room) layers(text string, seen codes, talk rotCount, done way, yield func(layer)) {
 	if seen.escaped >= minEscaped {
-		if d := fold.Decode(text); !d.Same() {
-			out = append(out, layer{d.String(), d.Span})
+		if m.folded.Decode(text); !m.folded.Same() {
+			yield(layer{text: m.folded.String(), way: wayInline, folded: &m.folded})
 		}
 	}
 	if seen.long > 0 || seen.listAt > 0 {
-		out = append(out, blocks(text, seen)...)
+		blocks(text, seen, yield)
 	}
 	if seen.tags {
-		if t := fold.TagSkeleton(text); !t.Same() {
-			out = append(out, layer{t.String(), t.Span})
+		if m.folded.TagSkeleton(text); !m.folded.Same() {
+			yield(layer{text: m.folded.String(), way: wayInline, folded: &m.folded})
 		}
 	}
-	same := func(a, b int) (int, int) { return a, b }
-	if talk.rot >= minRot {
-		out = append(out, layer{rot13(text), same})
+	if talk.rot >= minRot && done&wayRotated == 0 {
+		m.bytes = rot13(m.bytes[:0], text)
+		yield(layer{text: view(m.bytes), way: wayRotated})
 	}
-	if talk.back >= minRot {
-		r := reverse(text)
-		n := len(text)
-		out = append(out, layer{r, func(a, b int) (int, int) { return n - b, n - a }})
+	if talk.back >= minRot && done&wayTurned == 0 {
+		m.bytes = reverse(m.bytes[:0], text)
+		yield(layer{text: view(m.bytes), way: wayTurned})
 	}
-	if seen.spaced {
-		d := joined(text)
-		out = append(out, layer{d.String(), d.Span})
+	if seen.spaced && done&wayClosed == 0 {
+		m.folded.Joined(text)
+		yield(layer{text: m.folded.String(), way: wayClosed, folded: &m.folded})
 	}
-	return out
 }
 
 // blocks are the encoded runs of a text from where the first was noted.
-func blocks(text string, seen codes) (out []layer) {
+func blocks(text string, seen codes, yield func(layer)) {
 	from := len(text)
 	if seen.long > 0 {
 		from = strings.LastIndexAny(text[:seen.longAt], " \n\t\r") + 1
@@ -61,38 +99,72 @@ func blocks(text string, seen codes) (out []layer) {
 	if seen.listAt > 0 {
 		from = min(from, seen.listAt-1)
 	}
-	room := maxDecodedFor*len(text) + 1<<10
+	left, n := maxDecodedFor*len(text)+1<<10, 0
 	fold.Blocks(text[from:], func(b fold.Block) bool {
-		if room -= len(b.Text); room < 0 || len(out) == 64 {
+		if left -= len(b.Text); left < 0 || n == 64 {
 			return false
 		}
-		start, end := from+b.Start, from+b.End
-		out = append(out, layer{b.Text, func(int, int) (int, int) { return start, end }})
+		n++
+		yield(layer{text: b.Text, way: wayBlock, start: from + b.Start, end: from + b.End})
 		return true
 	})
-	return out
 }
+
+// decoded scans what the text of the last run decodes to, and raises r if any
+// of it is worse. All of the first layer is read; of those below, no more than
+// stands in proportion to the text.
+func (s *scanner) decoded(text string, threshold float64, r *Report, depth int, done way) {
+	seen, counts, talk, bonus := s.lex.seen, s.turned, s.talk, codedBonus
+	if talk >= talks { // an example in an article about attacks
+		bonus = 0
+	}
+	s.rooms[depth].layers(text, seen, counts, done, func(l layer) {
+		if depth > 0 {
+			if s.below -= len(l.text); s.below < 0 {
+				return
+			}
+		}
+		s.run(l.text, nil)
+		s.talk += talk
+		in := s.report(threshold, bonus)
+		if depth+1 < maxLayers && s.coded() {
+			s.decoded(l.text, threshold, &in, depth+1, done|l.way)
+		}
+		if !in.Flagged || in.Score <= r.Score && r.Flagged {
+			return
+		}
+		r.Flagged, r.Score = true, max(r.Score, in.Score)
+		for _, sp := range in.Spans {
+			sp.Start, sp.End = l.back(sp.Start, sp.End)
+			r.Spans = append(r.Spans, sp)
+		}
+		r.Families = append(append(r.Families, in.Families...), Encoded)
+		r.tidy()
+	})
+}
+
+// coded reports whether the last text may hold something encoded.
+func (s *scanner) coded() bool { return s.lex.seen.any() || s.turned != (rotCount{}) }
 
 // rotCount counts words that read as common ones in ROT13 or backwards.
 type rotCount struct{ rot, back int }
 
 // rot13 turns the letters by half the alphabet.
-func rot13(s string) string {
-	b := []byte(s)
+func rot13(b []byte, s string) []byte {
+	b = append(b, s...)
 	for i, c := range b {
-		switch {
-		case c >= 'a' && c <= 'z':
-			b[i] = 'a' + (c-'a'+13)%26
-		case c >= 'A' && c <= 'Z':
-			b[i] = 'A' + (c-'A'+13)%26
+		if letter := c | 0x20; letter-'a' < 13 {
+			b[i] = c + 13
+		} else if letter-'n' < 13 {
+			b[i] = c - 13
 		}
 	}
-	return string(b)
+	return b
 }
 
 // reverse turns s around, byte by byte; characters beyond ASCII are lost.
-func reverse(s string) string {
-	b := make([]byte, len(s))
+func reverse(b []byte, s string) []byte {
+	b = slices.Grow(b, len(s))[:len(s)]
 	for i := range len(s) {
 		c := s[len(s)-1-i]
 		if c >= 0x80 {
@@ -100,9 +172,8 @@ func reverse(s string) string {
 		}
 		b[i] = c
 	}
-	return string(b)
+	return b
 }
 
-// joined is s with the blanks between lone letters taken out: "i g n o r e"
-// reads "ignore". Two blanks, or another sign, end a word.
-func joined(s string) fold.Text { return fold.Joined(s) }
+// view is b as a string, without a copy: b is not written to while it is read.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

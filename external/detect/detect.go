@@ -66,19 +66,29 @@ func (d *Detector) scanner() *scanner {
 	return newScanner(m)
 }
 
+// free gives s back after a text of so many bytes.
+func (d *Detector) free(s *scanner, size int) {
+	s.lex.s = ""
+	if size > maxKept {
+		s.rooms = [maxLayers]room{}
+	}
+	d.pool.Put(s)
+}
+
 // Scan reads text, and what it decodes to, and says what it found. Families
 // and spans are those of a flagged text; spans are in order and at most 64.
 func (d *Detector) Scan(text string) Report {
 	s := d.scanner()
-	defer d.pool.Put(s)
+	defer d.free(s, len(text))
 	threshold := 0.5
 	if d.cfg.Threshold > 0 {
 		threshold = d.cfg.Threshold
 	}
 	s.run(text, nil)
 	r := s.report(threshold, 0)
-	if s.lex.seen.any() || s.turned != (rotCount{}) {
-		s.decoded(text, threshold, &r, 1)
+	if s.coded() {
+		s.below = maxBelowFor*len(text) + freeBelow
+		s.decoded(text, threshold, &r, 0, 0)
 	}
 	return r
 }
@@ -90,33 +100,6 @@ func (s *scanner) report(threshold, bonus float64) Report {
 		s.explain(&r)
 	}
 	return r
-}
-
-// decoded scans what the text of the last run decodes to, and raises r if any
-// of it is worse.
-func (s *scanner) decoded(text string, threshold float64, r *Report, depth int) {
-	talk, bonus := s.talk, codedBonus
-	if talk >= talks { // an example in an article about attacks
-		bonus = 0
-	}
-	for _, l := range layers(text, s.lex.seen, s.turned) {
-		s.run(l.text, nil)
-		s.talk += talk
-		in := s.report(threshold, bonus)
-		if depth < maxLayers && (s.lex.seen.any() || s.turned != (rotCount{})) {
-			s.decoded(l.text, threshold, &in, depth+1)
-		}
-		if !in.Flagged || in.Score <= r.Score && r.Flagged {
-			continue
-		}
-		r.Flagged, r.Score = true, max(r.Score, in.Score)
-		for _, sp := range in.Spans {
-			sp.Start, sp.End = l.back(sp.Start, sp.End)
-			r.Spans = append(r.Spans, sp)
-		}
-		r.Families = append(append(r.Families, in.Families...), Encoded)
-		r.tidy()
-	}
 }
 
 // explain adds what fired to the report of a flagged text.

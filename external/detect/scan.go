@@ -49,6 +49,8 @@ type scanner struct {
 	best   float64 // the heaviest window
 	from   int     // where it began
 	to     int
+	rooms  [maxLayers]room
+	below  int               // bytes of layers below the first that may still be read
 	tap    func(slot uint32) // training listens to every feature
 }
 

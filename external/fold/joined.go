@@ -3,9 +3,12 @@ package fold
 // Joined takes the blank or sign out of rows of lone letters, as in "i g n o r e" or
 // "i.g.n.o.r.e". Two blanks in a row stay, as one.
 func Joined(s string) (t Text) {
-	t.fold(s, joinStep, &joinPlain)
+	t.Joined(s)
 	return t
 }
+
+// Joined is the function Joined, in place.
+func (t *Text) Joined(s string) { t.fold(s, joinStep, &joinPlain) }
 
 // joinPlain are the bytes that Joined never takes out.
 var joinPlain = func() (k plain) {
