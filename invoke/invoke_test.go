@@ -89,6 +89,16 @@ func (j orderedJournal) Append(e *journal.Entry) (uint64, error) {
 	return j.Journal.Append(e)
 }
 
+func (j orderedJournal) Begin(e *journal.Entry) (func() error, error) {
+	*j.order = append(*j.order, "begin "+e.Event)
+	return j.Journal.Begin(e)
+}
+
+func (j orderedJournal) Note(e *journal.Entry) (uint64, error) {
+	*j.order = append(*j.order, "note "+e.Event)
+	return j.Journal.Note(e)
+}
+
 func newWorld(t *testing.T, run func(context.Context, *tool.Call) (tool.Result, error), mutate func(*Deps)) *world {
 	t.Helper()
 	dir := t.TempDir()

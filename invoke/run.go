@@ -29,6 +29,7 @@ type call struct {
 	query   toolpolicy.Query
 	grant   toolpolicy.Grant
 	record  journal.Entry // the one that is being written
+	durable func() error  // waits until the decision is; nil if that has not begun
 }
 
 // Run takes one call through the rooms in their order: who (already proved),
@@ -166,7 +167,7 @@ func publicReason(err error) string {
 // perform runs a granted call and records its outcome before anybody hears
 // of it.
 func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
-	if _, err := c.Journal.Write(c.decided(d, toolpolicy.Allow)); err != nil {
+	if err := c.allow(d); err != nil {
 		return c.unrecorded(err)
 	}
 	res, err := c.place(ctx)
@@ -184,7 +185,7 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 		if te.Err != nil {
 			c.Log.Warn("call failed", slog.String("call", c.id), slog.String("tool", c.query.Tool), slog.Any("err", te.Err))
 		}
-		if _, jerr := c.Journal.Append(done); jerr != nil {
+		if jerr := c.settle(done); jerr != nil {
 			return c.unrecorded(jerr)
 		}
 		return Response{CallID: c.id, Decision: d, Err: &tool.Error{Kind: te.Kind, Code: te.Code, Public: public, Err: te.Err}}
@@ -193,6 +194,30 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 		return c.unrecorded(err)
 	}
 	return Response{CallID: c.id, Decision: d, Result: &res}
+}
+
+// allow records that the call may run. A command takes longer than the disk:
+// its decision gets there meanwhile.
+func (c *call) allow(d toolpolicy.Decision) (err error) {
+	e := c.decided(d, toolpolicy.Allow)
+	if c.tool.Spec().Traits.Box {
+		c.durable, err = c.Journal.Begin(e)
+		return err
+	}
+	_, err = c.Journal.Write(e)
+	return err
+}
+
+// settle records how the call ended. When it returns, both records survive the
+// process, and the decision a power cut; the outcome does too where both wait
+// for one sync, else within 20 ms.
+func (c *call) settle(done *journal.Entry) error {
+	if c.durable == nil {
+		_, err := c.Journal.Append(done)
+		return err
+	}
+	_, err := c.Journal.Note(done)
+	return errors.Join(err, c.durable())
 }
 
 // place chooses where the call runs and runs it there.
@@ -244,8 +269,7 @@ func (c *call) finish(ctx context.Context, res *tool.Result, done *journal.Entry
 		}
 		res.Details = json.RawMessage(c.Redactor.Bytes(raw))
 	}
-	_, err := c.Journal.Append(done)
-	return err
+	return c.settle(done)
 }
 
 // seal wraps text from outside and lowers the session's label, before the

@@ -63,6 +63,7 @@ type Sessions interface {
 
 // Recorder is the journal as the corridor sees it.
 type Recorder interface {
+	Begin(*journal.Entry) (durable func() error, err error)
 	Write(*journal.Entry) (uint64, error)
 	Append(*journal.Entry) (uint64, error)
 	Note(*journal.Entry) (uint64, error)

@@ -176,6 +176,18 @@ func (j *Journal) writeHead(m mark) {
 	_, _ = j.head.WriteAt(b, 0)
 }
 
+// Begin records e and starts to make it durable beside what the caller does
+// next: for a decision whose call takes longer than a sync. The record survives
+// the process at once; when durable returns nil it also survives a power cut.
+func (j *Journal) Begin(e *Entry) (durable func() error, err error) {
+	if _, err := j.Write(e); err != nil {
+		return nil, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- j.Sync() }()
+	return func() error { return <-done }, nil
+}
+
 // soon is how long a noted record may wait for the disk.
 const soon = 20 * time.Millisecond
 

@@ -119,6 +119,32 @@ func TestABatchSharesOneSync(t *testing.T) {
 	}
 }
 
+func TestABegunRecordIsWrittenAtOnceAndDurableWhenAsked(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	j.files.Lock() // the disk takes long
+	durable, err := j.Begin(&Entry{Event: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Verify(dir); err != nil || n != 1 {
+		t.Errorf("at once: %d, %v", n, err)
+	}
+	if j.synced.Load() != 0 {
+		t.Error("durable before any sync")
+	}
+	j.files.Unlock()
+	if err := durable(); err != nil || j.synced.Load() != 1 {
+		t.Errorf("%v, synced up to %d", err, j.synced.Load())
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Begin(&Entry{Event: "x"}); !errors.Is(err, ErrBroken) {
+		t.Errorf("a closed journal took a record: %v", err)
+	}
+}
+
 func TestClockWritesWhatTheStandardLibraryDoes(t *testing.T) {
 	c := new(clock)
 	at := time.Date(2026, 3, 1, 23, 59, 58, 0, time.FixedZone("x", 3600))
