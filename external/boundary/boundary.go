@@ -177,25 +177,45 @@ func merge(in []Finding) []Finding {
 	return out
 }
 
+// maxWords is the room, in bytes, for the words that stand for findings, above
+// half of the size of the text: one that is made of tokens must not grow.
+const maxWords = 64 << 10
+
+// gone stands for a finding where there is no room for a word.
+const gone = "*"
+
 // replace puts a plain word where each finding stood.
 func replace(s string, found []Finding) string {
+	room, size := maxWords+len(s)/2, len(s)
+	for _, f := range found {
+		size += len(f.instead(&room)) - (f.End - f.Start)
+	}
 	var b strings.Builder
-	b.Grow(len(s) + len(fold.TokenGone)*len(found))
+	b.Grow(size)
+	room = maxWords + len(s)/2
 	at := 0
 	for _, f := range found {
 		b.WriteString(s[at:f.Start])
-		switch {
-		case f.Kind == Token:
-			b.WriteString(fold.TokenGone)
-		case f.end:
-			b.WriteString(fold.EndGone)
-		default:
-			b.WriteString(fold.MarkerGone)
-		}
+		b.WriteString(f.instead(&room))
 		at = f.End
 	}
 	b.WriteString(s[at:])
 	return b.String()
+}
+
+// instead is what stands for f, while there is room.
+func (f *Finding) instead(room *int) string {
+	word := fold.MarkerGone
+	switch {
+	case f.Kind == Token:
+		word = fold.TokenGone
+	case f.end:
+		word = fold.EndGone
+	}
+	if *room -= len(word); *room < 0 {
+		return gone
+	}
+	return word
 }
 
 // unbracket is the last resort: no bracket, nor anything that looks like or

@@ -21,12 +21,18 @@ func (m *matcher) all() {
 	m.brackets()
 }
 
-// add records the skeleton bytes [a, b) as a forgery.
+// add records the skeleton bytes [a, b) as a forgery; one of the same kind
+// right before it grows by it.
 func (m *matcher) add(kind Kind, a, b int, end bool) {
 	s, e := m.of.source(m.folded.Span(a, b))
-	if e > s {
-		m.out = append(m.out, Finding{Kind: kind, Start: s, End: e, end: end})
+	if e <= s {
+		return
 	}
+	if n := len(m.out); n > 0 && m.out[n-1] == (Finding{Kind: kind, Start: m.out[n-1].Start, End: s, end: end}) {
+		m.out[n-1].End = e
+		return
+	}
+	m.out = append(m.out, Finding{Kind: kind, Start: s, End: e, end: end})
 }
 
 // spelling is a way to spell the marker's name, without separators; its rarest

@@ -4,6 +4,7 @@ import (
 	"html"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -209,13 +210,27 @@ func named(buf []byte, s string) ([]byte, int) {
 	if end < 0 {
 		return buf, 0
 	}
-	for r := rune(' '); r < 0x7f; r++ {
-		if strings.EqualFold(runenames.Name(r), s[3:end]) {
-			return append(buf, byte(r)), end + 1
+	var name [40]byte
+	n := copy(name[:], s[3:end])
+	for i, c := range name[:n] {
+		if c >= 'a' && c <= 'z' {
+			name[i] = c - 'a' + 'A'
 		}
+	}
+	if c, ok := asciiNames()[string(name[:n])]; ok {
+		return append(buf, c), end + 1
 	}
 	return buf, 0
 }
+
+// asciiNames are the characters of ASCII by their names in Unicode.
+var asciiNames = sync.OnceValue(func() map[string]byte {
+	t := map[string]byte{}
+	for r := rune(' '); r < 0x7f; r++ {
+		t[runenames.Name(r)] = byte(r)
+	}
+	return t
+})
 
 // numeric decodes octal \74 and CSS \3c or \00003c with its closing blank.
 func numeric(buf []byte, s string) ([]byte, int) {

@@ -37,12 +37,12 @@ func lists(s string, yield func(Block) bool) bool {
 
 // listsIn tries the lists in s from i on.
 func listsIn(s string, i int, yield func(Block) bool) bool {
+	var l list
 	for i+minList <= len(s) {
 		if value16[s[i]] == none {
 			i++
 			continue
 		}
-		var l list
 		end, next := l.read(s, i)
 		if l.items < 4 {
 			i = next
@@ -72,6 +72,7 @@ type list struct {
 
 // read reads the list at i: where it ends, and where the next may begin.
 func (l *list) read(s string, i int) (end, next int) {
+	l.notHex, l.notDec, l.notBin, l.notOct, l.items = false, false, false, false, 0
 	l.hexa, l.deci, l.bina, l.octa = l.buf[0][:0], l.buf[1][:0], l.buf[2][:0], l.buf[3][:0]
 	next = len(s)
 	for i < len(s) {
