@@ -69,6 +69,9 @@ func (m *matcher) names(lower, upper byte, spellings []spelling) {
 	for _, c := range [...]byte{lower, upper} {
 		for i := m.index(0, c); i >= 0; i = m.index(i+1, c) {
 			for _, sp := range spellings {
+				if i > 0 && letter(m.k[i-1]) && !is(m.k[i-1], sp.letters[sp.pivot-1]) { // most are seen to be none by this
+					continue
+				}
 				a, b, ok := m.spell(i, sp.letters, sp.pivot)
 				if !ok {
 					continue

@@ -86,7 +86,7 @@ func padded(s string, i int) int {
 // hex too. Something may have been glued to either end of what is encoded.
 func run(s string, yield func(a, b int, t string) bool) bool {
 	try := byte(tryHex | tryBits | try32 | try32Hex)
-	if shuffled(s) {
+	if hasCapital(s) {
 		try |= try64
 	}
 	for i := 0; i+MinBlock <= len(s); {
@@ -123,11 +123,11 @@ func run(s string, yield func(a, b int, t string) bool) bool {
 	return true
 }
 
-// shuffled reports whether a run may be base64 of text. Without capitals and
-// digits it is not: every third byte would be one of the letters from i on.
-func shuffled(s string) bool {
+// hasCapital reports whether a run may be base64 of text. Without a capital it
+// is not: every third byte would be one of half of the letters from j on.
+func hasCapital(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c-'A' < 26 || c-'0' < 10 {
+		if s[i]-'A' < 26 {
 			return true
 		}
 	}
