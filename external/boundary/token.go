@@ -48,8 +48,10 @@ func (m *matcher) index(i int, c byte) int {
 // struckOut reports whether the <s> before i is HTML's: it is closed on the
 // same line, around something that is no token.
 func (m *matcher) struckOut(i int) bool {
-	inside := m.k[i:min(len(m.k), i+400)]
-	n := strings.IndexAny(inside, "<[\n")
+	inside, n := m.k[i:min(len(m.k), i+400)], 0
+	for n < len(inside) && inside[n] != '<' && inside[n] != '[' && inside[n] != '\n' {
+		n++
+	}
 	return n > 0 && len(inside) >= n+4 && strings.EqualFold(inside[n:n+4], "</s>") && strings.TrimSpace(inside[:n]) != ""
 }
 

@@ -13,7 +13,7 @@ const (
 	minEscaped    = 6        // letters written as codes before a text is decoded
 	minRot        = 3        // words of ROT13
 	maxDecodedFor = 2        // decoded bytes of blocks for each byte of a text
-	maxBelowFor   = 4        // bytes of layers below the first for each byte of a text,
+	maxBelowFor   = 2        // bytes of layers below the first for each byte of a text,
 	freeBelow     = 64 << 10 // and what any text may have
 	codedBonus    = .6       // log-odds for an order that somebody took pains to hide
 )
