@@ -31,7 +31,7 @@ func main() {
 	launch.MaybeRun()
 	rounds := flag.Int("n", 200, "rounds of the measurements in a live box")
 	cold := flag.Int("cold", 25, "rounds of the measurements that make a box")
-	idle := flag.Int("idle", 20, "idle boxes for the density measurement")
+	idle := flag.Int("idle", 100, "idle boxes for the density measurement")
 	runsc := flag.String("runsc", "bin/runsc", "gVisor's runtime; without it gVisor is left out")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -158,7 +158,11 @@ func (b *bench) density(ctx context.Context, n int) error {
 }
 
 func (b *bench) crowd(ctx context.Context, t *tier, n int) error {
-	free, mine := available(), proportional()
+	alone, err := b.relative(ctx, t, 0)
+	if err != nil {
+		return err
+	}
+	free, before := available(), resident()
 	var boxes []sandbox.Box
 	defer func() {
 		for _, box := range boxes {
@@ -176,12 +180,28 @@ func (b *bench) crowd(ctx context.Context, t *tier, n int) error {
 		}
 	}
 	time.Sleep(4 * time.Second)
-	pss := float64(proportional()-mine) / 1024 / float64(n)
-	fmt.Printf("\n%s: %d idle boxes: %.2f MiB of the machine's memory each, %.2f MiB resident\n", t.be.Name(), n, float64(free-available())/1024/float64(n), pss)
-	b.table.AtMost(t.label(fmt.Sprintf("%d idle boxes: resident memory of all processes, each", n)), pss, 8, "MiB")
-	_, err := figure.Interleave(os.Stdout, fmt.Sprintf("exec true beside %d boxes of %s", n, t.be.Name()), 100, bare("/bin/true"),
+	after := resident()
+	each := func(kib int64) float64 { return float64(kib) / 1024 / float64(n) }
+	pss := each(after.shared - before.shared)
+	fmt.Printf("\n%s: %d idle boxes, all processes of each: %.2f MiB resident with what they share divided (PSS), %.2f MiB with it counted in every process (RSS); %.2f MiB less available on the machine for each\n",
+		t.be.Name(), n, pss, each(after.full-before.full), each(free-available()))
+	b.table.AtMost(t.label(fmt.Sprintf("%d idle boxes: resident memory (PSS) of all processes, each", n)), pss, 8, "MiB")
+	beside, err := b.relative(ctx, t, n)
+	if err != nil {
+		return err
+	}
+	b.table.AtMost(t.label(fmt.Sprintf("exec true beside %d boxes / beside none", n)), beside/alone, 1.2, "x")
+	return nil
+}
+
+// relative is how long a command takes beside n boxes, in bare forks.
+func (b *bench) relative(ctx context.Context, t *tier, n int) (float64, error) {
+	p50, err := figure.Interleave(os.Stdout, fmt.Sprintf("exec true beside %d boxes of %s", n, t.be.Name()), 100, bare("/bin/true"),
 		figure.Method{Name: "the first box", Do: func() error { return inside(ctx, t.box, io.Discard, "/bin/true") }})
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return p50[1] / p50[0], nil
 }
 
 // available is the machine's free memory in KiB.
@@ -201,11 +221,16 @@ func available() int64 {
 	return 0
 }
 
-// proportional sums the resident memory of every descendant of this process in
-// KiB, shared pages divided among those who share them. Processes that share
-// one address space, as gVisor's stubs do, are counted once.
-func proportional() int64 {
-	var sum int64
+// memory is resident memory in KiB.
+type memory struct {
+	shared int64 // PSS: shared pages divided among those who share them
+	full   int64 // RSS: shared pages counted for each of them
+}
+
+// resident sums the memory of every descendant of this process. Processes
+// that have one address space, as gVisor's stubs do, are counted once.
+func resident() memory {
+	var sum memory
 	var seen []int
 	for _, pid := range descendants(os.Getpid()) {
 		if slices.ContainsFunc(seen, func(other int) bool { return sameMemory(pid, other) }) {
@@ -217,11 +242,17 @@ func proportional() int64 {
 		}
 		seen = append(seen, pid)
 		for line := range strings.Lines(string(b)) {
-			if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
-				n, err := strconv.ParseInt(f[1], 10, 64)
-				if err == nil {
-					sum += n
-				}
+			f := strings.Fields(line)
+			if len(f) < 2 || f[0] != "Pss:" && f[0] != "Rss:" {
+				continue
+			}
+			n, err := strconv.ParseInt(f[1], 10, 64)
+			switch {
+			case err != nil:
+			case f[0] == "Pss:":
+				sum.shared += n
+			default:
+				sum.full += n
 			}
 		}
 	}

@@ -11,6 +11,8 @@ package gvisor
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 
@@ -148,6 +150,11 @@ func draw(s sandbox.Spec, exe, runsc, nonce string, g *cgroup.Group) (*namespace
 		at := "/mounts/" + strconv.Itoa(i)
 		bp.Mounts = append(bp.Mounts, sandbox.Mount{Source: m.Source, Target: at, ReadOnly: m.ReadOnly})
 		b.Mounts = append(b.Mounts, sandbox.Mount{Source: at, Target: m.Target, ReadOnly: m.ReadOnly})
+		if fi, err := os.Stat(m.Source); err == nil && !fi.IsDir() { // a file is mounted on a file
+			bp.View.Dirs = append(bp.View.Dirs, rootDir+filepath.Dir(m.Target))
+			bp.View.Files = append(bp.View.Files, oci.File{Path: rootDir + m.Target, Mode: 0o644})
+			continue
+		}
 		bp.View.Dirs = append(bp.View.Dirs, rootDir+m.Target)
 	}
 	for _, t := range s.Tmpfs {
@@ -165,15 +172,17 @@ func draw(s sandbox.Spec, exe, runsc, nonce string, g *cgroup.Group) (*namespace
 		sandbox.Mount{Source: runsc, Target: runscPath, ReadOnly: true})
 	bp.Tmpfs = []sandbox.Tmpfs{{Path: stateDir, Size: 4 << 20, Inodes: 256}}
 	bp.Bounds = map[int][2]uint64{unix.RLIMIT_CORE: {0, 0}}
-	bp.Run = namespace.Program{Path: runscPath, Argv: arguments(), Env: []string{"PATH=/", "GOMAXPROCS=2"}}
+	// runsc leaves once the box runs, and the small program stays for it.
+	bp.Run = namespace.Program{Path: rootDir + supervisor.Path, Argv: append([]string{supervisor.Path, supervisor.Keep}, arguments()...),
+		Env: append(supervisor.KeepEnv(), "PATH=/")}
 	return bp, namespace.Self(uid, gid), nil
 }
 
 // arguments start runsc without privilege, network, host sockets or logs.
 func arguments() []string {
-	return []string{"runsc", "--root=" + stateDir, "--platform=systrap", "--network=none", "--ignore-cgroups",
+	return []string{runscPath, "--root=" + stateDir, "--platform=systrap", "--network=none", "--ignore-cgroups",
 		"--oci-seccomp", "--overlay2=none", "--host-uds=none", "--host-fifo=none",
-		"--file-access=exclusive", "--host-settings=ignore", "--log=/dev/null", "run", "--bundle=" + bundleDir, "box"}
+		"--file-access=exclusive", "--host-settings=ignore", "--log=/dev/null", "run", "--detach", "--bundle=" + bundleDir, "box"}
 }
 
 // Adopt finds nothing: a box of this backend does not outlive its gateway.

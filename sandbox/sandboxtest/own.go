@@ -73,7 +73,10 @@ func scratch(t *testing.T, b sandbox.Box) {
 	if r.exit.Code == 0 && r.exit.Signal == 0 {
 		t.Fatal("300 MB were written to /tmp")
 	}
-	r = run(t, b, `mkdir /tmp/n; (cd /tmp/n && i=0; while [ $i -lt 20000 ]; do : > $i; i=$((i+1)); done) 2>/dev/null; ls /tmp/n | wc -l; rm -rf /tmp/n`)
+}
+
+func scratchFiles(t *testing.T, b sandbox.Box) {
+	r := run(t, b, `mkdir /tmp/n; (cd /tmp/n && i=0; while [ $i -lt 20000 ]; do : > $i; i=$((i+1)); done) 2>/dev/null; ls /tmp/n | wc -l; rm -rf /tmp/n`)
 	if strings.TrimSpace(r.out) == "20000" {
 		t.Fatal("20000 files in /tmp")
 	}

@@ -29,7 +29,8 @@ func parts() []part {
 		{"time limit", timeLimit}, {"terminal", terminal}, {"large output", largeOutput}, {"slow reader", slowReader},
 		{"failing writer", failingWriter}, {"background child", backgroundChild}, {"concurrent commands", concurrent}, {"orphans", orphans},
 		{"identity", identity}, {"no network", noNetwork}, {"no escape by the obvious", obvious}, {"process limit", processLimit},
-		{"memory limit", memoryLimit}, {"scratch is bounded", scratch}, {"workspace files", workspaceFiles}, {"inside files", insideFiles},
+		{"memory limit", memoryLimit}, {"scratch is bounded", scratch}, {"files in scratch are bounded", scratchFiles},
+		{"workspace files", workspaceFiles}, {"inside files", insideFiles},
 	}
 }
 

@@ -50,7 +50,7 @@ func MaybeRun() {
 }
 
 // Main runs one of the program's modes and returns its exit code: supervise
-// (the default), probe, or file for a file operation inside.
+// (the default), probe, file for a file operation inside, or keep.
 func Main(args []string) int {
 	mode := "supervise"
 	if len(args) > 0 {
@@ -63,6 +63,8 @@ func Main(args []string) int {
 		return inside.Run(os.Stdout, args)
 	case "file":
 		return fileOp(args)
+	case Keep:
+		return keep(args)
 	}
 	_, _ = os.Stderr.WriteString(filepath.Base(os.Args[0]) + ": unknown mode " + mode + "\n")
 	return 2
