@@ -90,7 +90,11 @@ func (m *room) layers(text string, seen codes, talk rotCount, done way, yield fu
 	}
 }
 
-// blocks are the encoded runs of a text from where the first was noted.
+// behind is how far behind the last mark of an encoding blocks are looked for:
+// they may go on in shorter lines or groups.
+const behind = 4 << 10
+
+// blocks are the encoded runs of a text around where some were noted.
 func blocks(text string, seen codes, yield func(layer)) {
 	from := len(text)
 	if seen.long > 0 {
@@ -100,7 +104,7 @@ func blocks(text string, seen codes, yield func(layer)) {
 		from = min(from, seen.listAt-1)
 	}
 	left, n := maxDecodedFor*len(text)+1<<10, 0
-	fold.Blocks(text[from:], func(b fold.Block) bool {
+	fold.Blocks(text[from:min(len(text), max(from, seen.until)+behind)], func(b fold.Block) bool {
 		if left -= len(b.Text); left < 0 || n == 64 {
 			return false
 		}

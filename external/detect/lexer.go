@@ -37,6 +37,7 @@ type codes struct {
 	tags    bool // tag characters
 	numbers int  // numbers in a row
 	listAt  int  // where a list of numbers began, +1
+	until   int  // where the last long run or list ended
 }
 
 // any reports whether the text is worth decoding.
@@ -201,6 +202,7 @@ func (l *lexer) count(n, start int) {
 		if l.seen.long++; l.seen.long == 1 {
 			l.seen.longAt = start
 		}
+		l.seen.until = start + n
 		fallthrough
 	default:
 		l.seen.single = 0
@@ -209,7 +211,10 @@ func (l *lexer) count(n, start int) {
 
 // list watches for rows of numbers, which may be character codes.
 func (l *lexer) list(start int) {
-	if l.seen.numbers++; l.seen.numbers == fold.MinBlock && l.seen.listAt == 0 {
+	if l.seen.numbers++; l.seen.numbers < fold.MinBlock {
+		return
+	}
+	if l.seen.until = start; l.seen.listAt == 0 {
 		l.seen.listAt = start + 1
 	}
 }

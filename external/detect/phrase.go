@@ -56,7 +56,12 @@ func hashPhrase(t []tok) phrase {
 }
 
 // join is the hash of two neighbours.
-func join(a, b uint32) uint32 { return (a*0x01000193 ^ b) * 0x85EBCA6B }
+func join(a, b uint32) uint32 { return (a*joinFirst ^ b) * joinLast }
+
+const (
+	joinFirst = 0x01000193
+	joinLast  = 0x85EBCA6B
+)
 
 // signClasses are the signs that an element of one or two signs matches; nil
 // if it is words.

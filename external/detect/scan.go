@@ -164,25 +164,22 @@ func (s *scanner) run(text string, endChunk func()) {
 // the lookups of many tokens then overlap, and nothing is to be foretold.
 func (s *scanner) weigh(n int) {
 	W, telling := s.w, s.telling
-	h1, h0 := s.buf[reach-2].h, s.buf[reach-1].h
-	b0 := join(h1, h0)
-	t0 := join(join(s.buf[reach-3].h, h1), h0)
+	h1, h0 := s.buf[reach-2].h*joinFirst, s.buf[reach-1].h*joinFirst
+	b0 := join(s.buf[reach-2].h, s.buf[reach-1].h) * joinFirst
+	t0 := join(join(s.buf[reach-3].h, s.buf[reach-2].h), s.buf[reach-1].h) * joinFirst
 	buf, sums, told, k := s.buf[reach:reach+n], s.sums[1:n+1], &s.told, 0
 	sum := int32(0)
 	for i := range buf {
 		h, p := buf[i].h, buf[i].p
-		b, t := join(h0, h), join(b0, h)
-		last := join(t0, h) * kindFour // of a sign
-		if p != 0 {
-			last = join(h1, h) * kindSkip
-		}
-		word := int32(nonzero(p))
+		b, t := (h0^h)*joinLast, (b0^h)*joinLast
+		skip, four := (h1^h)*joinLast*kindSkip, (t0^h)*joinLast*kindFour
+		word := -nonzero(p)
 		sum += int32(W[slot(h, kindWord)]) + int32(W[slot(b, kindPair)]) + int32(W[slot(t, kindTriple)]) +
-			int32(W[last>>(32-modelBits)]) + int32(W[slot(p, kindStem)])*word
+			int32(W[(skip&word|four&^word)>>(32-modelBits)]) + int32(W[slot(p, kindStem)])&int32(word)
 		sums[i] = sum
 		told[k] = int32(reach + i)
 		k += int(telling.has(h) | telling.has(b) | telling.has(p^stemSalt))
-		h1, h0, b0, t0 = h0, h, b, t
+		h1, h0, b0, t0 = h0, h*joinFirst, b*joinFirst, t*joinFirst
 	}
 	told[k] = math.MaxInt32
 }

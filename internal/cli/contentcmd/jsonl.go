@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -277,8 +278,8 @@ func special(b []byte) int {
 	for ; i+8 <= len(b); i += 8 {
 		v := binary.LittleEndian.Uint64(b[i:])
 		q, s := v^(ones*'"'), v^(ones*'\\')
-		if ((q-ones)&^q|(s-ones)&^s|(v-ones*0x20)&^v)&highs != 0 {
-			break
+		if m := ((q-ones)&^q | (s-ones)&^s | (v-ones*0x20)&^v) & highs; m != 0 {
+			return i + bits.TrailingZeros64(m)>>3 // what borrows spoil lies above the first
 		}
 	}
 	for ; i < len(b); i++ {
