@@ -92,7 +92,7 @@ func (m *room) layers(text string, seen codes, talk rotCount, done way, yield fu
 
 // behind is how far behind the last mark of an encoding blocks are looked for:
 // they may go on in shorter lines or groups.
-const behind = 4 << 10
+const behind = 512
 
 // blocks are the encoded runs of a text around where some were noted.
 func blocks(text string, seen codes, yield func(layer)) {

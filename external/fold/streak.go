@@ -102,6 +102,10 @@ func (j *judge) ok(c byte) bool {
 	return j.bad < 2 || j.bad*16 <= j.n
 }
 
+// clean is the number of bytes at the start of what is decoded of which none
+// may be bad: where something was glued on, a later start will do.
+const clean = 3
+
 // length is how many characters at the start of s decode to text; 0 if they
 // are too few.
 func (c *code) length(s string) int {
@@ -124,7 +128,7 @@ func (c *code) length(s string) int {
 			j.n++
 		} else if !j.ok(b) {
 			return c.enough(j.n-1, i)
-		} else if j.n == 1 && j.bad > 0 {
+		} else if j.n <= clean && j.bad > 0 {
 			return 0
 		}
 	}
