@@ -41,6 +41,7 @@ type proc struct {
 	moved    *sync.Cond
 	window   int
 	progress int64    // bytes of output sent
+	inHand   int      // outputs of which something was read and is not yet sent
 	queue    [][]byte // input not yet written; a nil entry is the end
 	stdin    int
 	timedOut bool
@@ -86,12 +87,14 @@ func (p *proc) wirePipes(c *proto.Command, null int) (files []uintptr, shut []in
 	if err != nil {
 		return nil, nil, err
 	}
+	_ = unix.SetNonblock(r, true) // our end alone
 	p.outs = append(p.outs, source{r, proto.Stdout})
 	shut = append(shut, w)
 	errw := w
 	if c.Flags&proto.FlagMerge == 0 {
 		r, errw = mk()
 		if err == nil {
+			_ = unix.SetNonblock(r, true)
 			p.outs = append(p.outs, source{r, proto.Stderr})
 			shut = append(shut, errw)
 		}
@@ -168,38 +171,79 @@ func (p *proc) resize(cols, rows uint16) {
 
 // pump starts moving what this process moves itself.
 func (p *proc) pump() {
-	for _, o := range p.outs {
+	for i := range p.outs {
 		p.pumps.Add(1)
-		go p.drain(o)
+		go p.drain(i)
 	}
 	if p.stdin >= 0 {
 		go p.write()
 	}
 }
 
-func (p *proc) drain(o source) {
+func (p *proc) drain(i int) {
 	defer p.pumps.Done()
+	o := p.outs[i]
 	buf := make([]byte, chunk)
-	for {
-		n, err := unix.Read(o.fd, buf)
-		if err == unix.EINTR {
-			continue
-		}
-		if n <= 0 || err != nil {
-			break
-		}
+	for n := p.read(o, buf); n > 0; n = p.read(o, buf) {
 		for b := buf[:n]; len(b) > 0; {
 			k := p.take(len(b))
 			p.s.sendFor(p, o.t, p.id, b[:k])
 			b = b[k:]
 		}
+		p.mu.Lock()
+		p.inHand--
+		p.mu.Unlock()
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if o.fd == p.ptmx {
 		p.ptmx = -1
 	}
-	p.mu.Unlock()
+	p.outs[i].fd = -1
 	_ = unix.Close(o.fd)
+}
+
+// read waits for output and takes it; 0 or less is its end. Taking it and
+// having it in hand are one step, so that no byte is ever in neither place.
+func (p *proc) read(o source, buf []byte) int {
+	ready := o.fd != p.ptmx // a terminal's reads would wait
+	for {
+		if !ready {
+			fds := []unix.PollFd{{Fd: int32(o.fd), Events: unix.POLLIN}}
+			if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+				return -1
+			} else if err != nil || fds[0].Revents == 0 {
+				continue
+			}
+		}
+		p.mu.Lock()
+		n, err := unix.Read(o.fd, buf)
+		if n > 0 {
+			p.inHand++
+		}
+		p.mu.Unlock()
+		switch err {
+		case unix.EINTR:
+		case unix.EAGAIN:
+			ready = false
+		default:
+			return n
+		}
+	}
+}
+
+// unread reports whether output still waits in a pipe for a reader that has
+// not had its turn, or in its hands; the process is locked.
+func (p *proc) unread() bool {
+	for _, o := range p.outs {
+		if o.fd < 0 {
+			continue
+		}
+		if n, err := unix.IoctlGetInt(o.fd, unix.TIOCINQ); err == nil && n > 0 {
+			return true
+		}
+	}
+	return p.inHand > 0
 }
 
 // take waits for credit and uses up to n of it.
@@ -317,9 +361,10 @@ func (p *proc) awaitOutput(done <-chan struct{}) {
 		case <-t.C:
 			p.mu.Lock()
 			blocked, now := p.window == 0, p.progress
+			still := now == last && !p.unread()
 			p.mu.Unlock()
 			// No pipe holds more: the rest is from children that live on.
-			if !blocked && (now == last || now-first > maxPipe) {
+			if !blocked && (still || now-first > maxPipe) {
 				return
 			}
 			last = now
