@@ -241,11 +241,11 @@ func known(key []byte, open byte, pipes int, lead, upper bool) tokenWord {
 
 // numbered are the tokens that come in rows.
 func numbered(key []byte) bool {
-	base := bytes.TrimRight(key, "0123456789")
-	if len(base) == len(key) {
-		return false
+	n := len(key)
+	for n > 0 && key[n-1]-'0' < 10 {
+		n--
 	}
-	return slices.Contains(numberedTokens[:], string(base))
+	return n < len(key) && slices.Contains(numberedTokens[:], string(key[:n]))
 }
 
 var numberedTokens = [...]string{"extraid", "unused", "reserved", "reservedspecialtoken", "special", "placeholder", "control"}
