@@ -1,6 +1,9 @@
 package sandbox
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Explanation says what an agent's calls would run in, and why.
 type Explanation struct {
@@ -16,6 +19,7 @@ type Explanation struct {
 	Spec      *Spec          `json:"spec,omitempty"`
 	Reason    string         `json:"reason"`
 	Dangerous []string       `json:"dangerous,omitempty"`
+	Notes     []string       `json:"notes,omitempty"` // how a limit is kept, where that is weaker than it sounds
 	Backends  []BackendState `json:"backends"`
 }
 
@@ -44,7 +48,7 @@ func (m *Manager) Explain(ctx context.Context, agent string) Explanation {
 		e.Reason = err.Error()
 		return e
 	}
-	e.Spec, e.Profile = &spec, spec.Profile()
+	e.Spec, e.Profile, e.Notes = &spec, spec.Profile(), spec.notes()
 	switch {
 	case cfg.Backend != "auto":
 		e.Reason = "the configuration names this backend"
@@ -52,6 +56,18 @@ func (m *Manager) Explain(ctx context.Context, agent string) Explanation {
 		e.Reason = "the first backend that answers here and reaches minTier"
 	}
 	return e
+}
+
+// notes says how limits are kept that no kernel enforces by itself.
+func (s Spec) notes() []string {
+	switch {
+	case s.Limits.Disk <= 0:
+		return []string{"no disk limit is set"}
+	case s.Access != "none":
+		return []string{"the disk limit does not hold for the agent's own workspace (workspaceAccess " + s.Access + ")"}
+	}
+	return []string{fmt.Sprintf("the disk limit is a watcher, not a quota of the file system: it looks every %v while something runs (every %v while nothing does), so a command may write more in between before everything in the sandbox is ended",
+		diskPause, diskRest)}
 }
 
 // BackendNamed finds a backend.

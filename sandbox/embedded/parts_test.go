@@ -4,6 +4,7 @@ package embedded
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/chitin-sh/chitin/sandbox"
@@ -61,5 +62,12 @@ func TestOpenFilesSyncsWhereTheSpecSaysSo(t *testing.T) {
 		if created, err := f.Write(t.Context(), "dir/file", []byte("x")); err != nil || !created {
 			t.Errorf("%v: %v %v", want, created, err)
 		}
+	}
+}
+
+func TestLackingNamesEachLimit(t *testing.T) {
+	got := Lacking(nil)
+	if len(got) != 3 || !strings.Contains(got[2], "no processor quota") {
+		t.Errorf("%q", got)
 	}
 }

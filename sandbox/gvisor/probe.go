@@ -14,9 +14,8 @@ import (
 
 	"github.com/chitin-sh/chitin/internal/securefile"
 	"github.com/chitin-sh/chitin/sandbox"
-	"github.com/chitin-sh/chitin/sandbox/cgroup"
+	"github.com/chitin-sh/chitin/sandbox/embedded"
 	"github.com/chitin-sh/chitin/sandbox/namespace"
-	"github.com/chitin-sh/chitin/sandbox/supervisor"
 )
 
 // greetTime bounds the start of a box on a loaded machine.
@@ -74,11 +73,7 @@ func (b *Backend) look() sandbox.Status {
 		st.Reason = "this runsc (" + st.Version + ") keeps no system call filter and no inode limits inside; make runsc builds the one that does"
 		return st
 	}
-	for _, c := range []string{cgroup.Memory, cgroup.Pids, cgroup.CPU} {
-		if !tree.Has(c) {
-			st.Warnings = append(st.Warnings, "no writable control group for "+c+": the limit is not kept for the whole box; run the gateway as a service with Delegate=yes")
-		}
-	}
+	st.Warnings = append(st.Warnings, embedded.Lacking(tree)...)
 	if _, ok := b.remembered(); ok {
 		st.Available = true
 		return st
@@ -134,25 +129,11 @@ func (b *Backend) remember(version string) {
 
 // try runs a command in a box and ends it.
 func (b *Backend) try(ctx context.Context) error {
-	// Any directory serves as a workspace that is only looked at.
-	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: "/usr", Network: "none",
-		Tmpfs: []sandbox.Tmpfs{{Path: "/tmp", Size: 1 << 20, Inodes: 64}}}
-	conn, p, err := b.start(ctx, spec, nil)
+	conn, p, err := b.start(ctx, embedded.TrialSpec(), nil)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		conn.Quit()
-		_ = p.Kill(context.WithoutCancel(ctx))
-	}()
-	proc, err := conn.Start(ctx, sandbox.Cmd{Argv: []string{supervisor.Path, "file", "stat", "/"}, Dir: "/"})
-	if err != nil {
-		return err
-	}
-	if x, err := proc.Wait(ctx); err != nil || x.Code != 0 {
-		return errors.Join(fmt.Errorf("a command in it failed: %+v", x), err)
-	}
-	return nil
+	return embedded.Try(ctx, conn, p)
 }
 
 // ours reports whether a version is of the runsc that make runsc builds, which

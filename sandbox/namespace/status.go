@@ -13,10 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/chitin-sh/chitin/sandbox"
-	"github.com/chitin-sh/chitin/sandbox/cgroup"
 	"github.com/chitin-sh/chitin/sandbox/embedded"
 	"github.com/chitin-sh/chitin/sandbox/namespace/launch"
-	"github.com/chitin-sh/chitin/sandbox/supervisor"
 	"github.com/chitin-sh/chitin/sandbox/supervisor/client"
 )
 
@@ -35,17 +33,7 @@ func (b *Backend) look() sandbox.Status {
 	if abi == 0 {
 		st.Warnings = append(st.Warnings, "this kernel has no Landlock: file access rests on mounts alone")
 	}
-	var lacking []string
-	for _, c := range []string{cgroup.Memory, cgroup.Pids, cgroup.CPU} {
-		if !tree.Has(c) {
-			lacking = append(lacking, c)
-		}
-	}
-	if len(lacking) > 0 {
-		st.Warnings = append(st.Warnings, fmt.Sprintf(
-			"no writable control group for %s: memory is limited for each process and not in total, and there is no processor quota; run the gateway as a service with Delegate=yes",
-			strings.Join(lacking, ", ")))
-	}
+	st.Warnings = append(st.Warnings, embedded.Lacking(tree)...)
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	if err := b.try(ctx); err != nil {
@@ -62,11 +50,8 @@ func (b *Backend) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Any directory serves as a workspace that is only looked at.
-	spec := sandbox.Spec{User: fmt.Sprintf("%d:%d", sandbox.DefaultUID, sandbox.DefaultUID), Access: "ro", Workspace: "/usr", Network: "none",
-		Tmpfs: []sandbox.Tmpfs{{Path: "/tmp", Size: 1 << 20, Inodes: 64}}}
 	nonce := embedded.Nonce()
-	bp, id, err := draw(spec, exe, nonce, nil)
+	bp, id, err := draw(embedded.TrialSpec(), exe, nonce, nil)
 	if err != nil {
 		return err
 	}
@@ -74,16 +59,7 @@ func (b *Backend) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.Kill(context.WithoutCancel(ctx)) }()
-	defer conn.Quit()
-	proc, err := conn.Start(ctx, sandbox.Cmd{Argv: []string{supervisor.Path, "file", "stat", "/"}, Dir: "/"})
-	if err != nil {
-		return err
-	}
-	if x, err := proc.Wait(ctx); err != nil || x.Code != 0 {
-		return fmt.Errorf("a command in it failed: %+v %w", x, err)
-	}
-	return nil
+	return embedded.Try(ctx, conn, p)
 }
 
 // identify names a file for as long as it exists.

@@ -199,6 +199,9 @@ func explainText(w io.Writer, e sandbox.Explanation) {
 		p("limits", fmt.Sprintf("memory %d MiB, %d processes, %.1f cpus, disk %d MiB", e.Spec.Limits.Memory>>20, e.Spec.Limits.Pids, float64(e.Spec.Limits.NanoCPUs)/1e9, e.Spec.Limits.Disk>>20))
 		p("profile", e.Profile)
 	}
+	for _, n := range e.Notes {
+		p("note", n)
+	}
 	for _, d := range e.Dangerous {
 		p("dangerous", d+" is on")
 	}

@@ -57,6 +57,8 @@ func TestCommands(t *testing.T) {
 		{"explain below the tier", up, sandbox.Config{MinTier: "gvisor"}, "explain", "below gvisor", 1},
 		{"explain off", up, sandbox.Config{Mode: "off"}, "explain", "THE HOST", 0},
 		{"explain danger", up, sandbox.Config{Docker: sandbox.DockerConfig{DangerouslyAllowExternalBindSources: true}}, "explain", "dangerouslyAllowExternalBindSources is on", 0},
+		{"explain a watcher", up, sandbox.Config{}, "explain", "a watcher, not a quota", 0},
+		{"explain whose disk", up, sandbox.Config{WorkspaceAccess: "rw"}, "explain", "does not hold for the agent's own workspace", 0},
 		{"list nothing", up, sandbox.Config{}, "list", "no sandboxes", 0},
 		{"list nothing as JSON", up, sandbox.Config{}, "list --json", "[]", 0},
 		{"prune nothing", up, sandbox.Config{}, "prune", "0 pruned", 0},
