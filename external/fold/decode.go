@@ -74,6 +74,18 @@ func entity(buf []byte, s string) ([]byte, int) {
 	if n < len(s) && s[n] == ';' {
 		n++
 	}
+	switch s[:n] { // most of those that are met
+	case "&lt;":
+		return append(buf, '<'), n
+	case "&gt;":
+		return append(buf, '>'), n
+	case "&amp;":
+		return append(buf, '&'), n
+	case "&quot;":
+		return append(buf, '"'), n
+	case "&nbsp;":
+		return append(buf, "\u00a0"...), n
+	}
 	d := html.UnescapeString(s[:n])
 	if d == s[:n] {
 		if d = html.UnescapeString(strings.ToLower(s[:n])); strings.EqualFold(d, s[:n]) {

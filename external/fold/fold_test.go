@@ -33,17 +33,19 @@ func TestSkeleton(t *testing.T) {
 func TestDecode(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"&lt;&#60;&#x3c;&LT;&lowbar;":     "<<<<_",
-		"%3C%5f%u003c%zz":                 "<_<%zz",
-		`\u003c\x3c\74\u{3c}\o{74}\/`:     "<<<<</",
-		`\3c\45 \4e x \74 \x41`:           "<ENx tA",
-		"=?utf-8?Q?=3Ca_b?= =?x?b?PEE=?=": "<a b<A",
-		`\N{LESS-THAN SIGN}`:              "<",
-		`\ud83d\ude00`:                    "😀",
-		"=3Ca=\nb=zz":                     "<ab=zz",
-		"+ADw-x&ADw-":                     "<x<",
-		"1+1=2 & 3% of a\\b":              "1+1=2 & 3% of a\\b",
-		"AT&T; x&y":                       "AT&T; x&y",
+		"&lt;&#60;&#x3c;&LT;&lowbar;":      "<<<<_",
+		"%3C%5f%u003c%zz":                  "<_<%zz",
+		`\u003c\x3c\74\u{3c}\o{74}\/`:      "<<<<</",
+		`\3c\45 \4e x \74 \x41`:            "<ENx tA",
+		"=?utf-8?Q?=3Ca_b?= =?x?b?PEE=?=":  "<a b<A",
+		`\N{LESS-THAN SIGN}`:               "<",
+		`\N{Latin small letter a}\N{NONE}`: `a\N{NONE}`,
+		"&amp;&AMP;&gt;&quot;&nbsp;&lt":    "&&>\"\u00a0<",
+		`\ud83d\ude00`:                     "😀",
+		"=3Ca=\nb=zz":                      "<ab=zz",
+		"+ADw-x&ADw-":                      "<x<",
+		"1+1=2 & 3% of a\\b":               "1+1=2 & 3% of a\\b",
+		"AT&T; x&y":                        "AT&T; x&y",
 	} {
 		d := Decode(in)
 		if d.String() != want {
@@ -61,6 +63,8 @@ func TestBlocks(t *testing.T) {
 		"48 65 6c 6c 6f 2c 20 74 68 65 72 65 20 77 6f 72 6c 64":                      "Hello, there world",
 		"72, 101, 108, 108, 111, 44, 32, 116, 104, 101, 114, 101, 32, 119, 111, 114": "Hello, there wor",
 		"an ordinary sentence with someveryverylongword in it":                       "",
+		"of/small/letters-and_signs/there/is/no/base64/that/could/be/text":           "",
+		"glued:SGVsbG8sIHRoZXJlIHdvcmxkIQ==":                                         "Hello, there world!",
 	} {
 		got := ""
 		Blocks(in, func(b Block) bool { got = b.Text; return false })

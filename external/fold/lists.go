@@ -1,6 +1,9 @@
 package fold
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // minList is the length in bytes of the shortest list of character codes.
 const minList = 3*MinBlock - 1
@@ -37,7 +40,12 @@ func lists(s string, yield func(Block) bool) bool {
 
 // listsIn tries the lists in s from i on.
 func listsIn(s string, i int, yield func(Block) bool) bool {
-	var l list
+	l := readers.Get().(*list)
+	defer func() {
+		if cap(l.hexa)+cap(l.deci)+cap(l.bina)+cap(l.octa) < 64<<10 {
+			readers.Put(l)
+		}
+	}()
 	for i+minList <= len(s) {
 		if value16[s[i]] == none {
 			i++
@@ -67,13 +75,15 @@ type list struct {
 	notHex, notDec, notBin bool
 	notOct                 bool
 	items                  int
-	buf                    [4][2 * MinBlock]byte
 }
+
+// readers are used again for the memory of their codes.
+var readers = sync.Pool{New: func() any { return new(list) }}
 
 // read reads the list at i: where it ends, and where the next may begin.
 func (l *list) read(s string, i int) (end, next int) {
 	l.notHex, l.notDec, l.notBin, l.notOct, l.items = false, false, false, false, 0
-	l.hexa, l.deci, l.bina, l.octa = l.buf[0][:0], l.buf[1][:0], l.buf[2][:0], l.buf[3][:0]
+	l.hexa, l.deci, l.bina, l.octa = l.hexa[:0], l.deci[:0], l.bina[:0], l.octa[:0]
 	next = len(s)
 	for i < len(s) {
 		i += prefix(s[i:])
