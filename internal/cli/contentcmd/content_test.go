@@ -105,6 +105,7 @@ func TestScanRefusesWhatIsNoText(t *testing.T) {
 func FuzzRow(f *testing.F) {
 	f.Add(`{"id":"a","text":"b\n\u00e9\ud83d\ude00\ud83d"}`)
 	f.Add(`{"text" : "x" , "id" : 12}`)
+	f.Add(`{"id":"a","text":"eight bytes at a time, \n\n and \"quotes\" \\ \u00e9\ud83d\ude00\ud83d of é and \t\u0000 and \/ at the end\n"}`)
 	f.Fuzz(func(t *testing.T, line string) {
 		var r row
 		if !r.fast([]byte(line)) {

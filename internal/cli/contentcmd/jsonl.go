@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -249,45 +250,69 @@ func scalar(b []byte, i int) int {
 }
 
 // unquote appends the JSON string that goes on at i, and is where it ended.
+// What it appends is never longer than what it reads, so eight bytes at a time
+// are written where they belong before it is known how many of them do.
 func unquote(dst, b []byte, i int) ([]byte, int, bool) {
-	for i < len(b) {
-		n := special(b[i:])
-		dst = append(dst, b[i:i+n]...)
-		if i += n; i >= len(b) {
-			return dst, i, false
+	n := len(dst)
+	dst = slices.Grow(dst, len(b)-i+8)
+	for out := dst[:cap(dst)]; i+8 <= len(b); {
+		v := binary.LittleEndian.Uint64(b[i:])
+		binary.LittleEndian.PutUint64(out[n:], v)
+		m := specials(v)
+		if m == 0 {
+			i, n = i+8, n+8
+			continue
 		}
-		if b[i] == '"' {
-			return dst, i + 1, utf8.Valid(dst)
-		}
+		k := bits.TrailingZeros64(m) >> 3
+		i, n = i+k, n+k
 		if b[i] != '\\' || i+1 >= len(b) {
-			return dst, i, false
+			break
+		}
+		if c := b[i+1]; c == 'n' {
+			out[n] = '\n'
+			i, n = i+2, n+1
+			continue
+		} else if c == '"' {
+			out[n] = c
+			i, n = i+2, n+1
+			continue
 		}
 		var ok bool
-		if dst, i, ok = unescape(dst, b, i); !ok {
+		if dst, i, ok = unescape(out[:n], b, i); !ok {
 			return dst, i, false
+		}
+		n = len(dst)
+	}
+	return unquoteTail(dst[:n], b, i)
+}
+
+// unquoteTail is unquote, byte by byte.
+func unquoteTail(dst, b []byte, i int) ([]byte, int, bool) {
+	for i < len(b) {
+		switch c := b[i]; {
+		case c == '"':
+			return dst, i + 1, utf8.Valid(dst)
+		case c == '\\' && i+1 < len(b):
+			var ok bool
+			if dst, i, ok = unescape(dst, b, i); !ok {
+				return dst, i, false
+			}
+		case c == '\\' || c < ' ':
+			return dst, i, false
+		default:
+			dst, i = append(dst, c), i+1
 		}
 	}
 	return dst, i, false
 }
 
-// special is the number of bytes before a quote, backslash or control
-// character, eight at a time.
-func special(b []byte) int {
+// specials marks, by the highest bit of their bytes, quotes, backslashes and
+// control characters among eight; the lowest mark is right, and those above it
+// may not be.
+func specials(v uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		v := binary.LittleEndian.Uint64(b[i:])
-		q, s := v^(ones*'"'), v^(ones*'\\')
-		if m := ((q-ones)&^q | (s-ones)&^s | (v-ones*0x20)&^v) & highs; m != 0 {
-			return i + bits.TrailingZeros64(m)>>3 // what borrows spoil lies above the first
-		}
-	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c == '"' || c == '\\' || c < ' ' {
-			break
-		}
-	}
-	return i
+	q, s := v^(ones*'"'), v^(ones*'\\')
+	return ((q-ones)&^q | (s-ones)&^s | (v-ones*0x20)&^v) & highs
 }
 
 // unescape decodes the escape at i.
