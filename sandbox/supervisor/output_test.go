@@ -34,7 +34,7 @@ func TestOutputInThePipeIsAwaited(t *testing.T) {
 		}
 	}
 	waits("in the pipe")
-	if n := p.read(p.outs[0], make([]byte, chunk)); n != len("last words") {
+	if n := p.read(p.outs[0], make([]byte, chunk), false); n != len("last words") {
 		t.Fatalf("read %d bytes", n)
 	}
 	waits("in the reader's hands")

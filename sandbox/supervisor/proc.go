@@ -184,7 +184,9 @@ func (p *proc) drain(i int) {
 	defer p.pumps.Done()
 	o := p.outs[i]
 	buf := make([]byte, chunk)
-	for n := p.read(o, buf); n > 0; n = p.read(o, buf) {
+	more := false // is likely there
+	for n := p.read(o, buf, more); n > 0; n = p.read(o, buf, more) {
+		more = n == len(buf) && o.fd != p.ptmx // a terminal's reads would wait
 		for b := buf[:n]; len(b) > 0; {
 			k := p.take(len(b))
 			p.s.sendFor(p, o.t, p.id, b[:k])
@@ -205,8 +207,7 @@ func (p *proc) drain(i int) {
 
 // read waits for output and takes it; 0 or less is its end. Taking it and
 // having it in hand are one step, so that no byte is ever in neither place.
-func (p *proc) read(o source, buf []byte) int {
-	ready := o.fd != p.ptmx // a terminal's reads would wait
+func (p *proc) read(o source, buf []byte, ready bool) int {
 	for {
 		if !ready {
 			fds := []unix.PollFd{{Fd: int32(o.fd), Events: unix.POLLIN}}
@@ -223,8 +224,7 @@ func (p *proc) read(o source, buf []byte) int {
 		}
 		p.mu.Unlock()
 		switch err {
-		case unix.EINTR:
-		case unix.EAGAIN:
+		case unix.EINTR, unix.EAGAIN:
 			ready = false
 		default:
 			return n
