@@ -3,6 +3,7 @@
 package cgroup
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +58,32 @@ func TestVersion2(t *testing.T) {
 		if err != nil || string(b) != want {
 			t.Errorf("%s: %q, want %s (%v)", f, b, want, err)
 		}
+	}
+}
+
+// A gateway may be killed while it looks; the next one cleans up after it.
+func TestProbesOfTheDeadGo(t *testing.T) {
+	top := t.TempDir()
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	dead := filepath.Join(top, fmt.Sprintf(".probe-chitin-gvisor-ab-%d", gone.Process.Pid))
+	alive := filepath.Join(top, fmt.Sprintf(".probe-chitin-gvisor-cd-%d", os.Getppid()))
+	for _, d := range []string{dead, alive, filepath.Join(top, ".probe-chitin-x")} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !writable(top, "chitin-namespace-ef-") {
+		t.Error("not writable")
+	}
+	left, err := os.ReadDir(top)
+	if err != nil || len(left) != 2 {
+		t.Errorf("%v %v", left, err)
+	}
+	if _, err := os.Stat(dead); err == nil {
+		t.Error("the dead one's stays")
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Detect finds where groups can be made in the gateway's own; their names will
@@ -108,13 +110,23 @@ func (t *Tree) claim(controller, own string) {
 	}
 }
 
-// writable tries to make a group.
+// writable tries to make a group. What a process left that was killed just then
+// goes with it, whatever its tree was.
 func writable(own, prefix string) bool {
-	probe := filepath.Join(own, ".probe-"+prefix+strconv.Itoa(os.Getpid()))
+	const mark = ".probe-"
+	old, err := filepath.Glob(filepath.Join(own, mark+"chitin-*"))
+	for _, dir := range old {
+		pid, aerr := strconv.Atoi(dir[strings.LastIndexByte(dir, '-')+1:])
+		if err == nil && aerr == nil && pid > 0 && unix.Kill(pid, 0) == unix.ESRCH {
+			_ = os.Remove(dir)
+		}
+	}
+	probe := filepath.Join(own, mark+prefix+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(probe, 0o755); err != nil {
 		return false
 	}
-	return os.Remove(probe) == nil
+	err = os.Remove(probe)
+	return err == nil || os.IsNotExist(err)
 }
 
 // claimV2 takes the unified hierarchy. Controllers pass to children only from a
