@@ -84,3 +84,20 @@ func TestACommandWhoseDecisionIsLostIsNoSuccess(t *testing.T) {
 		t.Errorf("a call ran that could not be recorded: %+v", r)
 	}
 }
+
+// A look changes nothing: its two records are one write.
+func TestALooksDecisionIsWrittenWithItsOutcome(t *testing.T) {
+	w := newWorld(t, say("x"), func(d *Deps) {
+		ft, _ := d.Tools.Get("session_status")
+		ft.(*fakeTool).spec.Traits.Looks = true
+	})
+	if r := w.Run(context.Background(), request()); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	if got := strings.Join(*w.order, ", "); got != "note call.decided, run, append call.done" {
+		t.Errorf("order = %s", got)
+	}
+	if r := w.records(t); len(r) != 2 {
+		t.Errorf("%d records", len(r))
+	}
+}

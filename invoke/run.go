@@ -196,15 +196,19 @@ func (c *call) perform(ctx context.Context, d toolpolicy.Decision) Response {
 	return Response{CallID: c.id, Decision: d, Result: &res}
 }
 
-// allow records that the call may run. A command takes longer than the disk:
-// its decision gets there meanwhile.
+// allow records that the call may run, before it has any effect. A command
+// takes longer than the disk: its decision gets there meanwhile. A look has no
+// effect: its decision is written with its outcome.
 func (c *call) allow(d toolpolicy.Decision) (err error) {
 	e := c.decided(d, toolpolicy.Allow)
-	if c.tool.Spec().Traits.Box {
+	switch t := c.tool.Spec().Traits; {
+	case t.Box:
 		c.durable, err = c.Journal.Begin(e)
-		return err
+	case t.Looks:
+		_, err = c.Journal.Note(e)
+	default:
+		_, err = c.Journal.Write(e)
 	}
-	_, err = c.Journal.Write(e)
 	return err
 }
 

@@ -33,12 +33,13 @@ type Options struct {
 // Records are chained and put into a buffer under one lock. A record that need
 // not be durable yet is written at once and takes with it what else is in the
 // buffer; one that must be durable waits there for the next sync, which writes
-// and syncs for everybody who came while the one before it was under way.
+// and syncs for everybody who came while the one before it was under way; a
+// note waits there for whatever writes next.
 type Journal struct {
 	dir  string
 	opts Options
 
-	mu       sync.Mutex // guards everything down to syncing
+	mu       sync.Mutex // guards everything down to lazy
 	f        *os.File
 	size     int64
 	reserved int64 // where the file ends: behind size there are zeros
@@ -51,6 +52,10 @@ type Journal struct {
 	retired  []*os.File // full segments that are not yet synced
 	next     *batch     // who waits for the next sync
 	syncing  bool
+	noted    int  // records in the buffer that nobody waits for
+	lost     int  // such records that could not be written
+	writing  bool // a write for noted records is on its way
+	lazy     bool // a sync for them is
 
 	written atomic.Uint64 // last sequence number that write(2) took
 	synced  atomic.Uint64 // last sequence number that is on disk
@@ -58,8 +63,7 @@ type Journal struct {
 	head    *os.File
 	line    []byte // buffer of the head file; whoever syncs owns it
 
-	files sync.Mutex  // held while files are synced or closed
-	lazy  atomic.Bool // a sync for noted records is on its way
+	files sync.Mutex // held while files are synced or closed
 
 	subMu sync.Mutex
 	subs  map[chan struct{}]struct{}
@@ -219,6 +223,7 @@ func (j *Journal) flush() error {
 	j.size += int64(len(b))
 	j.reserved = max(j.reserved, j.size)
 	j.saved = mark{j.seq, j.prev}
+	j.noted = 0
 	j.written.Store(j.seq)
 	if j.size >= j.opts.SegmentBytes {
 		j.unreserve()
@@ -227,6 +232,7 @@ func (j *Journal) flush() error {
 			j.broken = errors.Join(ErrBroken, err)
 		}
 	}
+	j.confess()
 	return nil
 }
 
@@ -234,6 +240,7 @@ func (j *Journal) flush() error {
 // broken: appending after garbage would cut the chain.
 func (j *Journal) undo(n int, cause error) error {
 	j.seq, j.prev = j.saved.seq, j.saved.prev
+	j.lost, j.noted = j.lost+j.noted, 0
 	err := fmt.Errorf("%w: %w", ErrBroken, cause)
 	if n > 0 {
 		if terr := j.f.Truncate(j.size); terr != nil {
@@ -264,7 +271,7 @@ func (j *Journal) Seq() uint64 { return j.written.Load() }
 
 // Close syncs and closes the journal.
 func (j *Journal) Close() error {
-	err := j.Sync()
+	err := errors.Join(j.Sync(), j.Sync()) // the first may find something to confess
 	j.files.Lock()
 	defer j.files.Unlock()
 	j.mu.Lock()

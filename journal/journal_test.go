@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 func open(t testing.TB, dir string, opts Options) *Journal {
@@ -207,36 +206,6 @@ func TestClosedJournalRefuses(t *testing.T) {
 	}
 	if _, err := j.Append(&Entry{Event: "x"}); !errors.Is(err, ErrBroken) {
 		t.Fatalf("Append after Close = %v, want ErrBroken", err)
-	}
-}
-
-func TestNotedRecordsReachTheDiskSoon(t *testing.T) {
-	dir := t.TempDir()
-	j := open(t, dir, Options{})
-	var seq uint64
-	for range 100 {
-		var err error
-		if seq, err = j.Note(&Entry{Event: "x"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n, err := Verify(dir); err != nil || n != 100 {
-		t.Errorf("at once: %d, %v; want every record written", n, err)
-	}
-	for range 400 {
-		if j.synced.Load() >= seq {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	if got := j.synced.Load(); got < seq {
-		t.Errorf("synced up to %d of %d", got, seq)
-	}
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := j.Note(&Entry{Event: "x"}); !errors.Is(err, ErrBroken) {
-		t.Errorf("a closed journal took a note: %v", err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"runtime"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -186,24 +185,4 @@ func (j *Journal) Begin(e *Entry) (durable func() error, err error) {
 	done := make(chan error, 1)
 	go func() { done <- j.Sync() }()
 	return func() error { return <-done }, nil
-}
-
-// soon is how long a noted record may wait for the disk.
-const soon = 20 * time.Millisecond
-
-// Note records e and makes it durable shortly afterwards, without waiting: for
-// what was refused and so has no effect that the record must precede. The
-// record survives the process at once and a power cut within 20 ms.
-func (j *Journal) Note(e *Entry) (uint64, error) {
-	seq, err := j.Write(e)
-	if err != nil {
-		return 0, err
-	}
-	if !j.lazy.Load() && j.lazy.CompareAndSwap(false, true) {
-		time.AfterFunc(soon, func() {
-			j.lazy.Store(false)
-			_ = j.Sync() // a failure is kept and refuses the next record
-		})
-	}
-	return seq, nil
 }

@@ -18,6 +18,7 @@ type Traits struct {
 	External bool // its output comes from outside and is wrapped
 	Control  bool // changes chitin itself
 	Stream   bool // may emit output while it runs
+	Looks    bool // only looks at what chitin knows: had it not run, nothing would be different
 }
 
 // Spec describes a tool once, for the wire, the docs and the policy.

@@ -45,6 +45,7 @@ func (*Tool) Spec() tool.Spec {
 		Title:       "List agents",
 		Description: "List the agents that this session may address.",
 		Schema:      json.RawMessage(`{"type":"object","properties":{}}`),
+		Traits:      tool.Traits{Looks: true},
 	}
 }
 

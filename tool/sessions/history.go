@@ -27,6 +27,7 @@ func (history) Spec() tool.Spec {
 "limit":{"type":"integer","minimum":1,"maximum":1000},
 "pendingBefore":{"type":"integer","minimum":1,"description":"Only messages before this sequence number."},
 "includeTools":{"type":"boolean","description":"Tool calls and their answers too."}}}`),
+		Traits: tool.Traits{Looks: true},
 	}
 }
 

@@ -34,6 +34,7 @@ func (list) Spec() tool.Spec {
 "agentId":{"type":"string","minLength":1,"maxLength":64},
 "search":{"type":"string","minLength":1,"description":"Only sessions whose key contains this."},
 "messageLimit":{"type":"integer","minimum":0,"description":"So many of the newest messages with each, 20 being the most."}}}`),
+		Traits: tool.Traits{Looks: true},
 	}
 }
 

@@ -19,6 +19,7 @@ func (search) Spec() tool.Spec {
 "query":{"type":"string","minLength":1,"maxLength":4096},
 "sessionKey":{"type":"string"},
 "limit":{"type":"integer","minimum":1,"maximum":25}}}`),
+		Traits: tool.Traits{Looks: true},
 	}
 }
 

@@ -48,6 +48,7 @@ func (*Tool) Spec() tool.Spec {
 		Title:       "Session status",
 		Description: "How the current session, or another one in reach, stands: model, sandbox, trust, last use.",
 		Schema:      json.RawMessage(schema),
+		Traits:      tool.Traits{Looks: true},
 	}
 }
 
