@@ -37,6 +37,7 @@ type plan struct {
 	linger     int
 	labels     map[string]string
 	limits     sandbox.Limits // the spec's, and what a kernel of its own needs on top
+	keepID     bool           // the box's user is the gateway's own, under a Podman without root
 }
 
 // options are the container as the engine is asked for it. The list is
@@ -102,6 +103,9 @@ func (p plan) host(s sandbox.Spec) *container.HostConfig {
 	}
 	if s.Network == "egress" {
 		h.NetworkMode = "none" // the way out is chitin's proxy, not a route
+	}
+	if p.keepID {
+		h.UsernsMode = keepID
 	}
 	if s.AppArmor != "" {
 		h.SecurityOpt = append(h.SecurityOpt, "apparmor="+s.AppArmor)

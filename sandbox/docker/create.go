@@ -89,7 +89,7 @@ func (e *Engine) plan(ctx context.Context, api *client.Client, r sandbox.Request
 		}
 	}
 	if e.isPodman() {
-		p.limits = podmanLimits(p.limits, hardLimit)
+		p.limits, p.keepID = podmanLimits(p.limits, hardLimit), os.Geteuid() != 0
 		p.filterFile = filepath.Join(r.Dir, "seccomp.json")
 		if err := os.WriteFile(p.filterFile, []byte(p.filter), 0o600); err != nil {
 			return p, fmt.Errorf("box directory: %w", err)

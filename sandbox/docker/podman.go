@@ -11,6 +11,11 @@ import (
 	"github.com/chitin-sh/chitin/sandbox"
 )
 
+// keepID is the user namespace in which a Podman without root maps its user to
+// the same number: the one who owns the workspace. Any other user would be one
+// of its subordinate numbers, to whom nothing of the host belongs.
+const keepID = "keep-id"
+
 // podmanDefaults are the limits that Podman asks its runtime for where a
 // request names none.
 func podmanDefaults() map[string]int {

@@ -180,6 +180,14 @@ func TestVerifyKnowsEveryOption(t *testing.T) {
 	if err := verify(p.options(), p); err != nil {
 		t.Fatalf("the plan itself is refused: %v", err)
 	}
+	own := p
+	own.keepID = true
+	if err := verify(own.options(), own); err != nil {
+		t.Fatalf("the plan under a Podman without root is refused: %v", err)
+	}
+	if err := verify(own.options(), p); err == nil {
+		t.Error("a user namespace that nobody planned")
+	}
 	for name, change := range map[string]func(c *container.Config, h *container.HostConfig){
 		"Privileged":   func(_ *container.Config, h *container.HostConfig) { h.Privileged = true },
 		"Binds":        func(_ *container.Config, h *container.HostConfig) { h.Binds = []string{"/:/x"} },

@@ -21,7 +21,7 @@ var (
 		"OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "NetworkDisabled"}
 	allowedHost = []string{"AutoRemove", "LogConfig", "NetworkMode", "RestartPolicy", "CapDrop", "SecurityOpt", "ReadonlyRootfs",
 		"IpcMode", "CgroupnsMode", "OomScoreAdj", "Init", "Runtime", "Tmpfs", "Mounts", "MaskedPaths", "ReadonlyPaths",
-		"Memory", "MemorySwap", "NanoCpus", "PidsLimit", "Ulimits"}
+		"Memory", "MemorySwap", "NanoCpus", "PidsLimit", "Ulimits", "UsernsMode"}
 )
 
 // verify is the second pair of eyes on a request.
@@ -53,6 +53,8 @@ func verify(o client.ContainerCreateOptions, p plan) error {
 		return bad("output would be logged")
 	case h.Memory < 32<<20 || h.MemorySwap != h.Memory || h.NanoCPUs <= 0 || h.PidsLimit == nil || *h.PidsLimit <= 0 || *h.PidsLimit > 32768:
 		return bad("limits are missing")
+	case h.UsernsMode != "" && (h.UsernsMode != keepID || !p.keepID):
+		return bad("user namespace %q", h.UsernsMode)
 	case h.IpcMode != "private" || h.CgroupnsMode != "private":
 		return bad("namespaces are shared")
 	}
