@@ -24,6 +24,8 @@ import (
 const (
 	createTime = 90 * time.Second
 	greetTime  = 20 * time.Second
+	makeTime   = time.Minute     // for the engine to answer at all
+	lateTime   = 2 * time.Second // that a caller who gave up waits for it
 	removeTime = 30 * time.Second
 	nonceFile  = "nonce"
 	ctlName    = "ctl"
@@ -127,12 +129,11 @@ func (e *Engine) start(ctx context.Context, api *client.Client, p plan) (_ sandb
 		}
 		defer l.Close()
 	}
-	made, err := api.ContainerCreate(ctx, opts)
+	id, err := e.order(ctx, api, opts)
 	if err != nil {
 		e.lost()
 		return nil, e.unavailable("create the sandbox", err)
 	}
-	id := made.ID
 	defer func() {
 		if err != nil {
 			_ = e.remove(api, id)
@@ -168,6 +169,46 @@ func (e *Engine) start(ctx context.Context, api *client.Client, p plan) (_ sandb
 	}
 	box, err := e.box(api, p.r, id, p.image, 0, conn)
 	return box, err
+}
+
+// order asks the engine for a container. An engine goes on making it when whoever
+// asked has hung up, and nobody would know its number then: so the answer is
+// heard to its end, a while by the caller too, and what is late is removed.
+func (e *Engine) order(ctx context.Context, api *client.Client, o client.ContainerCreateOptions) (string, error) {
+	type answer struct {
+		id  string
+		err error
+	}
+	full, stop := context.WithTimeout(context.WithoutCancel(ctx), makeTime)
+	heard, gone := make(chan answer, 1), make(chan struct{})
+	go func() {
+		defer close(gone)
+		defer stop()
+		made, err := api.ContainerCreate(full, o)
+		if err == nil && ctx.Err() != nil {
+			err = errors.Join(ctx.Err(), e.remove(api, made.ID))
+		}
+		heard <- answer{made.ID, err}
+	}()
+	select {
+	case a := <-heard:
+		return a.id, a.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-gone:
+	case <-time.After(lateTime):
+		go func() { // made just before the end of ctx, and answered after it
+			if a := <-heard; a.err == nil {
+				_ = e.remove(api, a.id)
+			}
+		}()
+		return "", ctx.Err()
+	}
+	if a := <-heard; a.err == nil {
+		_ = e.remove(api, a.id)
+	}
+	return "", ctx.Err()
 }
 
 // watchDeath ends a wait early when the container is gone already.
