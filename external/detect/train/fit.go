@@ -13,11 +13,10 @@ import (
 type params struct {
 	epochs, runs, warm, minDocs, minGroups, carriers, plants                                    int
 	rate, l2, drop, mixed, context, own, benign, plain, length, hint, talk, quote, balance, fpr float64
-	wideAttacks, wideHarmless                                                                   float64
 }
 
 func defaults() params {
-	return params{epochs: 8, minDocs: 2, minGroups: 1, warm: 4, runs: 2, plain: 0.9, length: 0.25, hint: 0.1, talk: 0.1, quote: 0.7, fpr: 0.0025, carriers: 2500, plants: 4000, rate: 0.15, l2: 6e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.25, benign: 1}
+	return params{epochs: 14, minDocs: 2, minGroups: 1, warm: 4, runs: 2, plain: 0.9, length: 0.25, hint: 0.1, talk: 0.1, quote: 0.7, fpr: 0.0025, carriers: 2500, plants: 4000, rate: 0.15, l2: 6e-2, drop: 0.5, mixed: 0.35, context: 0.35, own: 0.25, benign: 1}
 }
 
 // learner is a logistic model over the heaviest window of each text, fitted by

@@ -54,8 +54,6 @@ func main() {
 	flag.Float64Var(&p.plain, "plain", p.plain, "log-odds for a high rule that fired where attacks are not talked about")
 	flag.IntVar(&p.carriers, "carriers", p.carriers, "own pages made of several texts")
 	flag.IntVar(&p.plants, "plants", p.plants, "own pages with a line planted")
-	flag.Float64Var(&p.wideAttacks, "wide-attacks", p.wideAttacks, "share of the texts of own/w1-*.txt that are made")
-	flag.Float64Var(&p.wideHarmless, "wide-harmless", p.wideHarmless, "share of the texts of own/w2-*.txt that are made")
 	flag.IntVar(&p.minDocs, "min-docs", p.minDocs, "texts a feature must be in")
 	flag.IntVar(&p.minGroups, "min-groups", p.minGroups, "sources a feature must be in")
 	flag.Parse()

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"embed"
 	"fmt"
 	"log"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -30,7 +28,6 @@ type set struct {
 	name, tier string // tier "-" is harmless
 	count      int
 	template   string
-	file       string
 }
 
 // parse reads a file of templates.
@@ -51,7 +48,7 @@ func (g *grammar) parse(text string) error {
 			if err != nil || len(f) != 3 {
 				return fmt.Errorf("line %d: %q", n+1, line)
 			}
-			g.sets, inSet, list = append(g.sets, set{f[0], f[1], count, "", ""}), true, ""
+			g.sets, inSet, list = append(g.sets, set{f[0], f[1], count, ""}), true, ""
 		case inSet:
 			g.sets[len(g.sets)-1].template = line
 		default:
@@ -156,9 +153,6 @@ func (g *grammar) parseOwn() error {
 		if err != nil {
 			return fmt.Errorf("own/%s: %w", f.Name(), err)
 		}
-		for i := range g.sets {
-			g.sets[i].file = cmp.Or(g.sets[i].file, f.Name())
-		}
 	}
 	return nil
 }
@@ -199,7 +193,7 @@ func ownDocs(p params) []doc {
 	}
 	for _, s := range g.sets {
 		g.rnd = rand.New(rand.NewPCG(uint64(hash(s.name)), uint64(hash(s.template)))) // texts of one set do not change with another
-		for range p.texts(s) {
+		for range s.count {
 			add(s, g.expand(s.template, 0))
 		}
 	}
@@ -207,20 +201,6 @@ func ownDocs(p params) []doc {
 	carriers(g.rnd, p, harmless, attacks, tasks, add)
 	plant(g.rnd, p, pages, harmless, attacks, tasks, add)
 	return docs
-}
-
-// texts is how many texts of s are made. Of the wide files (own/w1-*.txt are
-// attacks, own/w2-*.txt harmless) only a share is, by default none: every share
-// that was tried made texts of sources left out harder to tell apart.
-func (p params) texts(s set) int {
-	n := float64(s.count)
-	switch {
-	case strings.HasPrefix(s.file, "w1-"):
-		n *= p.wideAttacks
-	case strings.HasPrefix(s.file, "w2-"):
-		n *= p.wideHarmless
-	}
-	return int(math.Ceil(n))
 }
 
 // carriers are pages of harmless texts, half of them with an attack inside.
