@@ -3,8 +3,6 @@ package journal
 import (
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -88,15 +86,7 @@ func TestLostNotesAreCountedAndTheNextOnesToldOf(t *testing.T) {
 	if _, err := j.Append(&Entry{Event: "first"}); err != nil {
 		t.Fatal(err)
 	}
-	bad, err := os.Open(filepath.Join(dir, segmentName(1))) // not for writing
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = bad.Close() }()
-	j.mu.Lock()
-	good := j.f
-	j.f = bad
-	j.mu.Unlock()
+	good := swap(j, unwritable(t, dir))
 	for range 3 {
 		if _, err := j.Note(&Entry{Event: "lost"}); err != nil {
 			t.Fatal(err)
@@ -111,9 +101,7 @@ func TestLostNotesAreCountedAndTheNextOnesToldOf(t *testing.T) {
 	if _, err := j.Note(&Entry{Event: "x"}); !errors.Is(err, ErrBroken) {
 		t.Errorf("a note into a journal that has just lost some: %v", err)
 	}
-	j.mu.Lock()
-	j.f = good
-	j.mu.Unlock()
+	swap(j, good)
 	if _, err := j.Note(&Entry{Event: "kept"}); err != nil {
 		t.Fatal(err)
 	}

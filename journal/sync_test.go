@@ -24,18 +24,7 @@ func TestFailedWritesAreTakenBack(t *testing.T) {
 	if _, err := j.Append(&Entry{Event: "first"}); err != nil {
 		t.Fatal(err)
 	}
-	bad, err := os.Open(filepath.Join(dir, segmentName(1))) // not for writing
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = bad.Close() }()
-	swap := func(f *os.File) *os.File {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		old := j.f
-		j.f = f
-		return old
-	}
+	bad := unwritable(t, dir)
 	var kept, lost atomic.Int64
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -64,9 +53,9 @@ func TestFailedWritesAreTakenBack(t *testing.T) {
 		})
 	}
 	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
-		good := swap(bad)
+		good := swap(j, bad)
 		time.Sleep(time.Millisecond)
-		swap(good)
+		swap(j, good)
 		time.Sleep(time.Millisecond)
 	}
 	close(stop)
@@ -82,6 +71,26 @@ func TestFailedWritesAreTakenBack(t *testing.T) {
 	if n, err := Verify(dir); err != nil || n != uint64(want) || lost.Load() == 0 {
 		t.Fatalf("Verify = %d, %v; kept %d, lost %d, confessed %d", n, err, kept.Load(), lost.Load(), unseen)
 	}
+}
+
+// unwritable is the first segment, not for writing.
+func unwritable(t *testing.T, dir string) *os.File {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, segmentName(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+// swap makes j write to f, and returns what it wrote to.
+func swap(j *Journal, f *os.File) *os.File {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	old := j.f
+	j.f = f
+	return old
 }
 
 func TestABatchSharesOneSync(t *testing.T) {

@@ -3,7 +3,6 @@ package detect
 import (
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/chitin-sh/chitin/external/fold"
 )
@@ -78,11 +77,11 @@ func (m *room) layers(text string, seen codes, talk rotCount, done way, yield fu
 	}
 	if talk.rot >= minRot && done&wayRotated == 0 {
 		m.bytes = rot13(m.bytes[:0], text)
-		yield(layer{text: view(m.bytes), way: wayRotated})
+		yield(layer{text: fold.View(m.bytes), way: wayRotated})
 	}
 	if talk.back >= minRot && done&wayTurned == 0 {
 		m.bytes = reverse(m.bytes[:0], text)
-		yield(layer{text: view(m.bytes), way: wayTurned})
+		yield(layer{text: fold.View(m.bytes), way: wayTurned})
 	}
 	if seen.spaced && done&wayClosed == 0 {
 		m.folded.Joined(text)
@@ -178,6 +177,3 @@ func reverse(b []byte, s string) []byte {
 	}
 	return b
 }
-
-// view is b as a string, without a copy: b is not written to while it is read.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -3,6 +3,8 @@ package detect
 import (
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/chitin-sh/chitin/internal/swar"
 )
 
 // A word's hash is made of its folded letters, in UTF-8, eight bytes at a
@@ -78,30 +80,18 @@ func (h *hasher) sums() (word, prefix uint32) {
 	return word, h.p
 }
 
-// load8 are the eight bytes of s at i, the first in the lowest bits.
-func load8(s string, i int) uint64 {
-	b := s[i : i+8]
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
-}
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
 // asciiLetters are v with its ASCII capitals made small, and how many of its
 // bytes, from the lowest on, are ASCII letters.
 func asciiLetters(v uint64) (small uint64, n int) {
-	small = v | 0x20*ones
-	t := small &^ highs
-	in := (t + (0x80-'a')*ones) &^ (t + (0x7f-'z')*ones) &^ v
-	return small, bits.TrailingZeros64(^in&highs) >> 3 // 8 if all are
+	small = v | 0x20*swar.Ones
+	t := small &^ swar.Highs
+	in := (t + (0x80-'a')*swar.Ones) &^ (t + (0x7f-'z')*swar.Ones) &^ v
+	return small, bits.TrailingZeros64(^in&swar.Highs) >> 3 // 8 if all are
 }
 
 // asciiDigits is how many bytes of v, from the lowest on, are digits.
 func asciiDigits(v uint64) int {
-	t := v &^ highs
-	in := (t + (0x80-'0')*ones) &^ (t + (0x7f-'9')*ones) &^ v
-	return bits.TrailingZeros64(^in&highs) >> 3
+	t := v &^ swar.Highs
+	in := (t + (0x80-'0')*swar.Ones) &^ (t + (0x7f-'9')*swar.Ones) &^ v
+	return bits.TrailingZeros64(^in&swar.Highs) >> 3
 }

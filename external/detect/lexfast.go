@@ -1,5 +1,7 @@
 package detect
 
+import "github.com/chitin-sh/chitin/internal/swar"
+
 // What a byte begins for the lexer. A word goes on with those from byteWord on.
 const (
 	byteBlank = iota // nothing that matters
@@ -62,7 +64,7 @@ func (l *lexer) fill(buf []tok) int {
 			continue
 		}
 		if kind == byteWord && i+9 < len(s) {
-			block, k := asciiLetters(load8(s, i))
+			block, k := asciiLetters(swar.Load8(s, i))
 			if end := i + k; k < 8 && byteKind[s[end]] < byteDigit {
 				buf[n] = l.signUpTo(i)
 				n += int(nonzero(l.gap))
@@ -137,7 +139,7 @@ func (l *lexer) number(t *tok) {
 		l.word(t)
 		return
 	}
-	k := asciiDigits(load8(s, i))
+	k := asciiDigits(swar.Load8(s, i))
 	if byteKind[s[i+k]] >= byteWord {
 		l.word(t)
 		return
@@ -157,7 +159,7 @@ func (l *lexer) longWord(t *tok) bool {
 			return false
 		}
 		var block uint64
-		if block, n = asciiLetters(load8(s, i)); n == 0 {
+		if block, n = asciiLetters(swar.Load8(s, i)); n == 0 {
 			break
 		}
 		if n < 8 {

@@ -1,6 +1,10 @@
 package fold
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/chitin-sh/chitin/internal/swar"
+)
 
 // MinBlock is the length in bytes from which a run is tried as an encoded block.
 const MinBlock = 16
@@ -24,7 +28,7 @@ func Blocks(s string, yield func(Block) bool) {
 // holds at least one of any eight bytes that lie nine apart whole.
 func words(s string, yield func(Block) bool) bool {
 	for i, from := 0, 0; i+8 <= len(s); {
-		if n := lastBlank(load8(s, i)); n >= 0 {
+		if n := lastBlank(swar.Load8(s, i)); n >= 0 {
 			i += n + 9
 			continue
 		}
@@ -268,5 +272,5 @@ func unwrap(s string, start, end int) (string, int) {
 			break
 		}
 	}
-	return view(joined), end
+	return View(joined), end
 }

@@ -86,8 +86,8 @@ var keep = func() (k plain) {
 	return k
 }()
 
-// view is b as a string, without a copy: b is not written to while it is read.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// View is b as a string, without a copy: b must not be written to while it is read.
+func View(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func skeletonStep(buf []byte, s string, i int) ([]byte, int) { return seen(buf, s, i, false) }
 

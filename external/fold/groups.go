@@ -1,6 +1,10 @@
 package fold
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/chitin-sh/chitin/internal/swar"
+)
 
 // inGroup are the characters that stand between the groups of a code that is
 // written apart, as in "PDw8 RU5E" or between the strings of a program.
@@ -26,7 +30,7 @@ const minGroups = 4
 // finds no two, there is none.
 func groups(s string, yield func(Block) bool) bool {
 	for p := 0; p+8 <= len(s); p += 32 {
-		if !twoCapitals(load8(s, p)) {
+		if !twoCapitals(swar.Load8(s, p)) {
 			continue
 		}
 		a, b := p, inRow.skip(s, p)

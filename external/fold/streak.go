@@ -161,9 +161,9 @@ func (c *code) text(s string) string {
 // valid is b without what is no UTF-8.
 func valid(b []byte) string {
 	if utf8.Valid(b) {
-		return view(b)
+		return View(b)
 	}
-	return strings.ToValidUTF8(view(b), "")
+	return strings.ToValidUTF8(View(b), "")
 }
 
 // eightyFive decodes ascii85, with or without its brackets; "" if it is no text.

@@ -128,5 +128,5 @@ func (t *Text) change(s string, first int, p *plain) {
 		i += n
 	}
 	t.buf = out
-	t.out = view(out)
+	t.out = View(out)
 }

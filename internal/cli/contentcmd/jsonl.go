@@ -18,6 +18,7 @@ import (
 
 	"github.com/chitin-sh/chitin/external/detect"
 	"github.com/chitin-sh/chitin/internal/cli/cliutil"
+	"github.com/chitin-sh/chitin/internal/swar"
 )
 
 // maxTold is how many bad lines are told of one by one.
@@ -310,9 +311,8 @@ func unquoteTail(dst, b []byte, i int) ([]byte, int, bool) {
 // control characters among eight; the lowest mark is right, and those above it
 // may not be.
 func specials(v uint64) uint64 {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	q, s := v^(ones*'"'), v^(ones*'\\')
-	return ((q-ones)&^q | (s-ones)&^s | (v-ones*0x20)&^v) & highs
+	q, s := v^(swar.Ones*'"'), v^(swar.Ones*'\\')
+	return ((q-swar.Ones)&^q | (s-swar.Ones)&^s | (v-swar.Ones*0x20)&^v) & swar.Highs
 }
 
 // unescape decodes the escape at i.
