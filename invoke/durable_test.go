@@ -60,7 +60,7 @@ func TestACommandsDecisionIsDurableBeforeItsAnswer(t *testing.T) {
 		}
 		close(free)
 		<-answered
-		if got := strings.Join(*w.order, ", "); got != "begin call.decided, run, note call.done, durable" {
+		if got := strings.Join(*w.order, ", "); got != "begin call.decided, run, put call.done, durable" {
 			t.Errorf("%s: order = %s", name, got)
 		}
 	}

@@ -94,6 +94,11 @@ func (j orderedJournal) Begin(e *journal.Entry) (func() error, error) {
 	return j.Journal.Begin(e)
 }
 
+func (j orderedJournal) Put(e *journal.Entry) (uint64, error) {
+	*j.order = append(*j.order, "put "+e.Event)
+	return j.Journal.Put(e)
+}
+
 func (j orderedJournal) Note(e *journal.Entry) (uint64, error) {
 	*j.order = append(*j.order, "note "+e.Event)
 	return j.Journal.Note(e)

@@ -220,7 +220,7 @@ func (c *call) settle(done *journal.Entry) error {
 		_, err := c.Journal.Append(done)
 		return err
 	}
-	_, err := c.Journal.Note(done)
+	_, err := c.Journal.Put(done)
 	return errors.Join(err, c.durable())
 }
 

@@ -66,6 +66,7 @@ type Recorder interface {
 	Begin(*journal.Entry) (durable func() error, err error)
 	Write(*journal.Entry) (uint64, error)
 	Append(*journal.Entry) (uint64, error)
+	Put(*journal.Entry) (uint64, error)
 	Note(*journal.Entry) (uint64, error)
 }
 

@@ -65,6 +65,22 @@ func TestNotesReachTheFileAndTheDiskSoon(t *testing.T) {
 	}
 }
 
+// What is put is in the file before its caller goes on, and on the disk soon.
+func TestPutRecordsAreInTheFileAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	for n := uint64(1); n <= 50; n++ {
+		seq, err := j.Put(&Entry{Event: "x"})
+		if err != nil || seq != n {
+			t.Fatal(seq, err)
+		}
+		if got, err := Verify(dir); err != nil || got != n {
+			t.Fatalf("%d of %d records, %v", got, n, err)
+		}
+	}
+	within(t, "synced", func() bool { return j.synced.Load() >= 50 })
+}
+
 // What is written takes the notes before it along: nobody sees them later
 // than what came after them.
 func TestNotesKeepTheirPlace(t *testing.T) {
